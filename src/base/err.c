@@ -1,0 +1,70 @@
+#include "base/err.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <assert.h>
+
+static void flatten(char *s)
+{
+        for (; *s; s++)
+                if (*s == '\n' || *s == '\r')
+                        *s = ' ';
+}
+
+const char *errno_text(int code)
+{
+        const char *s = strerrordesc_np(code < 0 ? -code : code);
+        return s ? s : "unknown error";
+}
+
+int err_set(struct err *e, int code, const char *fmt, ...)
+{
+        assert(code < 0);
+        if (!e)
+                return code;
+        va_list ap;
+        va_start(ap, fmt);
+        e->code = code;
+        vsnprintf(e->text, sizeof e->text, fmt, ap);
+        va_end(ap);
+        flatten(e->text);
+        return code;
+}
+
+int err_sys(struct err *e, int code, const char *fmt, ...)
+{
+        assert(code < 0);
+        if (!e)
+                return code;
+        va_list ap;
+        va_start(ap, fmt);
+        e->code = code;
+        int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+        va_end(ap);
+        if (n >= 0 && (size_t)n < sizeof e->text)
+                snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", errno_text(code));
+        flatten(e->text);
+        return code;
+}
+
+int err_wrap(struct err *e, int code, const char *fmt, ...)
+{
+        assert(code < 0);
+        if (!e)
+                return code;
+        char old[ERR_TEXT_MAX];
+        snprintf(old, sizeof old, "%s", e->code && e->text[0] ? e->text : errno_text(code));
+        va_list ap;
+        va_start(ap, fmt);
+        int n = vsnprintf(e->text, sizeof e->text, fmt, ap);
+        va_end(ap);
+        e->code = code;
+        if (n >= 0 && (size_t)n < sizeof e->text)
+                snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old);
+        flatten(e->text);
+        return code;
+}
+
+const char *err_text(const struct err *e)
+{
+        return e->text[0] ? e->text : errno_text(e->code);
+}

@@ -1,0 +1,234 @@
+#include "base/fd.h"
+#include "base/id.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+int fd_write_all(int fd, const void *p, size_t n)
+{
+        const char *s = p;
+        while (n > 0) {
+                ssize_t r = write(fd, s, n);
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return -errno;
+                s += r;
+                n -= (size_t)r;
+        }
+        return 0;
+}
+
+int fd_read_all(int fd, void *p, size_t n)
+{
+        char *s = p;
+        while (n > 0) {
+                ssize_t r = read(fd, s, n);
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return -errno;
+                if (r == 0)
+                        return -EPIPE;
+                s += r;
+                n -= (size_t)r;
+        }
+        return 0;
+}
+
+int fd_slurp(int fd, struct buf *b)
+{
+        for (;;) {
+                char chunk[16384];
+                ssize_t r = read(fd, chunk, sizeof chunk);
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return -errno;
+                if (r == 0)
+                        return 0;
+                int e = buf_add(b, chunk, (size_t)r);
+                if (e < 0)
+                        return e;
+        }
+}
+
+int file_read_at(int dirfd, const char *path, struct buf *b)
+{
+        auto_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        return fd_slurp(fd, b);
+}
+
+/* The directory that holds `path`, opened; *ret_base points into path. */
+static int open_parent(int dirfd, const char *path, const char **ret_base)
+{
+        const char *slash = strrchr(path, '/');
+        char parent[4096] = ".";
+        if (slash && (size_t)(slash - path) >= sizeof parent)
+                return -ENAMETOOLONG;
+        if (slash)
+                snprintf(parent, sizeof parent, "%.*s", slash == path ? 1 : (int)(slash - path),
+                         path);
+        int fd = openat(dirfd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        *ret_base = slash ? slash + 1 : path;
+        return fd;
+}
+
+static int write_and_rename(int parent, const char *base, const char *tmp, const void *p, size_t n,
+                            mode_t mode)
+{
+        auto_close int fd =
+                openat(parent, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (fd < 0)
+                return -errno;
+        int r = fd_write_all(fd, p, n);
+        if (r < 0)
+                return r;
+        if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+                return -errno;
+        if (renameat(parent, tmp, parent, base) < 0)
+                return -errno;
+        return fsync(parent) < 0 ? -errno : 0;
+}
+
+int file_replace_at(int dirfd, const char *path, const void *p, size_t n, mode_t mode)
+{
+        const char *base;
+        auto_close int parent = open_parent(dirfd, path, &base);
+        if (parent < 0)
+                return parent;
+        char tmp[64];
+        snprintf(tmp, sizeof tmp, ".tmp-%s", id_new().s);
+        int r = write_and_rename(parent, base, tmp, p, n, mode);
+        if (r < 0)
+                unlinkat(parent, tmp, 0);
+        return r;
+}
+
+int file_poke_at(int dirfd, const char *path, const char *text)
+{
+        auto_close int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        size_t n = strlen(text);
+        ssize_t r = write(fd, text, n); /* kernel files want the value in one write */
+        if (r < 0)
+                return -errno;
+        return (size_t)r == n ? 0 : -EIO;
+}
+
+int dir_ensure_at(int dirfd, const char *path, mode_t mode)
+{
+        if (mkdirat(dirfd, path, mode) == 0)
+                return 0;
+        if (errno != EEXIST)
+                return -errno;
+        auto_close int fd = dir_open_at(dirfd, path);
+        return fd < 0 ? fd : 0;
+}
+
+int dir_open_at(int dirfd, const char *path)
+{
+        int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return fd < 0 ? -errno : fd;
+}
+
+/* Empties the directory `fd` (which it closes), staying on device `dev`. Recursion depth is bounded
+ * by the descriptor limit; -EMFILE then says so. */
+static int empty_dir(int fd, dev_t dev)
+{
+        DIR *d = fdopendir(fd);
+        if (!d) {
+                int e = -errno;
+                close(fd);
+                return e;
+        }
+        int result = 0;
+        for (struct dirent *e; (e = readdir(d));) {
+                if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+                        continue;
+                if (unlinkat(dirfd(d), e->d_name, 0) == 0)
+                        continue;
+                if (errno != EISDIR && errno != EPERM) {
+                        result = -errno;
+                        continue;
+                }
+                int sub = dir_open_at(dirfd(d), e->d_name);
+                struct stat st;
+                if (sub >= 0 && (fstat(sub, &st) < 0 || st.st_dev != dev)) {
+                        close(sub);
+                        sub = -EXDEV;
+                }
+                int r = sub < 0 ? sub : empty_dir(sub, dev);
+                if (r == 0 && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
+                        r = -errno;
+                if (r < 0)
+                        result = r;
+        }
+        closedir(d);
+        return result;
+}
+
+int tree_remove_at(int dirfd, const char *path)
+{
+        if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
+                return 0;
+        int fd = dir_open_at(dirfd, path);
+        if (fd < 0)
+                return fd == -ENOENT ? 0 : fd;
+        struct stat st;
+        if (fstat(fd, &st) < 0) {
+                int e = -errno;
+                close(fd);
+                return e;
+        }
+        int r = empty_dir(fd, st.st_dev);
+        if (r == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0)
+                r = -errno;
+        return r;
+}
+
+int fd_nonblock(int fd, bool on)
+{
+        int f = fcntl(fd, F_GETFL);
+        if (f < 0 || fcntl(fd, F_SETFL, on ? f | O_NONBLOCK : f & ~O_NONBLOCK) < 0)
+                return -errno;
+        return 0;
+}
+
+int fd_cloexec(int fd, bool on)
+{
+        return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+int memfd_sealed(const char *name, const void *p, size_t n)
+{
+        auto_close int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0)
+                return -errno;
+        int r = fd_write_all(fd, p, n);
+        if (r < 0)
+                return r;
+        if (lseek(fd, 0, SEEK_SET) < 0 || fcntl(fd, F_ADD_SEALS, ALL_SEALS) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+int64_t memfd_sealed_size(int fd)
+{
+        int seals = fcntl(fd, F_GET_SEALS);
+        if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS)
+                return -EINVAL;
+        struct stat st;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        return st.st_size;
+}

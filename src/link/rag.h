@@ -1,0 +1,69 @@
+/* rag.h - verbs of the document engine. Asker: api.
+ *
+ * api has authorised the namespace; rag never sees a user. Every text is UTF-8. A list comes as
+ * parts; its last part has an empty path.
+ */
+#pragma once
+#include "link/link.h"
+
+enum rag_verb {
+        RAG_INDEX = 1, /* rag_index -> rag_progress parts until the job has ended */
+        RAG_SEARCH,    /* rag_query -> rag_hit parts, best first */
+        RAG_DOCS,      /* rag_list -> rag_doc parts, ordered by path */
+        RAG_PASSAGES,  /* rag_list (path = the document) -> rag_hit parts, in document order */
+        RAG_REMOVE,    /* rag_list (path) -> rag_count: from the index, not from the volume */
+        RAG_STATUS,    /* rag_list (namespace) -> rag_count */
+};
+
+struct rag_index {
+        char job[ID_TEXT_LEN + 1];     /* stored by api before it asks */
+        char space[NAME_TEXT_MAX + 1]; /* namespace */
+        char volume[ID_TEXT_LEN + 1];
+        char prefix[PATH_TEXT_MAX + 1]; /* only below it; "" everything */
+        uint32_t force;                 /* 1: parse again what has not changed */
+};
+enum rag_job_state { RAG_SCANNING = 1, RAG_PARSING, RAG_DONE, RAG_FAILED };
+struct rag_progress {
+        uint32_t state;                                 /* enum rag_job_state */
+        uint32_t total, done, changed, removed, failed; /* files */
+        uint64_t passages;                              /* written by this job */
+        char path[PATH_TEXT_MAX + 1]; /* a file that is not (wholly) indexed, or "" */
+        char reason[256];             /* why; or why the job failed */
+};
+struct rag_query {
+        char space[NAME_TEXT_MAX + 1];
+        char text[QUERY_TEXT_MAX + 1];
+        char prefix[PATH_TEXT_MAX + 1];
+        uint32_t limit; /* 1..SEARCH_HITS_MAX */
+};
+struct rag_hit {
+        char path[PATH_TEXT_MAX + 1];
+        char title[256];
+        char heading[512]; /* "Chapter > Section" */
+        uint32_t page;     /* from 1; 0 = the format has none */
+        uint32_t ordinal;  /* of the passage in its document, from 0 */
+        int64_t score_e6;  /* higher is better, in millionths */
+        struct slice text; /* at most PASSAGE_TEXT_MAX */
+};
+struct rag_list {
+        char space[NAME_TEXT_MAX + 1];
+        char path[PATH_TEXT_MAX + 1];  /* see the verb */
+        char after[PATH_TEXT_MAX + 1]; /* RAG_DOCS: continue behind it */
+        uint32_t after_ordinal;        /* RAG_PASSAGES: continue behind it; 0 = from the start */
+        uint32_t limit;                /* 0 = 1000 */
+};
+struct rag_doc {
+        char path[PATH_TEXT_MAX + 1];
+        char status[16]; /* indexed partial encrypted no-text unsupported failed */
+        char reason[256];
+        char type[32]; /* "pdf", "html", ... */
+        char title[256];
+        char hash[33]; /* 128 bits of SHA-256, hex */
+        uint64_t size_bytes, mtime_ms;
+        uint32_t passages, pages;
+};
+struct rag_count {
+        uint64_t docs, passages, failed;
+};
+
+extern const struct link_spec rag_link;
