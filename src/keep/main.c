@@ -1,0 +1,96 @@
+/* The role keep: stores descriptors so that sandboxes outlive every other role, serve included. It
+ * reads none of them. With nothing stored and no serve it ends after IDLE_MS. */
+#include "keep/store.h"
+#include "role/role.h"
+
+#define IDLE_MS 10000
+
+struct keep {
+        struct role_run *run;
+        struct store *store;
+};
+
+static void on_put(void *ctx, struct peer_request *rq, const void *req, int *fds, uint32_t n_fds)
+{
+        struct keep *k = ctx;
+        int r = store_put(k->store, req, fds, n_fds);
+        if (r == 0)
+                peer_reply(rq, &(struct keep_done){n_fds}, NULL, 0, false);
+        else
+                peer_fail(rq, r, "%s", r == -EMFILE ? "the descriptor store is full" : "bad key");
+}
+
+static void on_get(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                   uint32_t n_fds UNUSED)
+{
+        struct keep *k = ctx;
+        uint32_t n;
+        const int *stored = store_get(k->store, req, &n);
+        if (stored)
+                peer_reply(rq, &(struct keep_done){n}, stored, n, false);
+        else
+                peer_fail(rq, -ENOENT, "nothing is stored under that id");
+}
+
+static void on_drop(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                    uint32_t n_fds UNUSED)
+{
+        struct keep *k = ctx;
+        peer_reply(rq, &(struct keep_done){store_drop(k->store, req)}, NULL, 0, false);
+}
+
+static void on_list(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                    uint32_t n_fds UNUSED)
+{
+        struct keep *k = ctx;
+        const struct keep_key *key = req;
+        struct keep_entry e;
+        for (size_t i = 0; store_nth(k->store, key->id, i, &e); i++)
+                peer_reply(rq, &e, NULL, 0, true);
+        peer_reply(rq, &(struct keep_entry){0}, NULL, 0, false);
+}
+
+static const struct peer_handler handlers[] = {{KEEP_PUT, on_put},
+                                               {KEEP_GET, on_get},
+                                               {KEEP_DROP, on_drop},
+                                               {KEEP_LIST, on_list},
+                                               {0, NULL}};
+static const struct peer_ops ops = {&keep_link, handlers, NULL};
+
+static void leave_when_idle(void *ctx)
+{
+        struct keep *k = ctx;
+        if (store_count(k->store) == 0 && !peer_alive(role_serve(k->run)))
+                role_drained(k->run);
+        else
+                loop_timer_add(role_loop(k->run), IDLE_MS, leave_when_idle, k);
+}
+
+/* serve goes, the sandboxes stay: only an empty store ends. */
+static void drain(void *ctx)
+{
+        struct keep *k = ctx;
+        if (store_count(k->store) == 0)
+                role_drained(k->run);
+}
+
+static struct keep keep;
+
+static int start(struct role_run *run, void **ret_ctx, struct err *err UNUSED)
+{
+        keep = (struct keep){run, store_new()};
+        loop_timer_add(role_loop(run), IDLE_MS, leave_when_idle, &keep);
+        *ret_ctx = &keep;
+        return 0;
+}
+
+int main(void)
+{
+        static const struct role_peer peers[] = {{"launch", &ops}, {"api", &ops}, {NULL, NULL}};
+        static const struct role role = {
+                .name = "keep", .peers = peers, .start = start, .drain = drain};
+        int r = role_main(&role);
+        if (keep.store)
+                store_free(keep.store);
+        return r;
+}

@@ -1,0 +1,44 @@
+# Tests: every tests/unit/test_*.c is a program that prints TAP; tests/cli, tests/fault and
+# tests/escape hold scripts that print TAP. tools/run-tests runs them in parallel and counts.
+
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst fuzz/%.c,%,$(wildcard fuzz/*.c))
+ALL_ARCHIVES = $(call archives,$(ARCHIVES))
+FUZZ_SECONDS ?= 3600
+
+$(B)/tests/%.o: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/tests/test_%: $(B)/tests/test_%.o $(B)/tests/test.o $(ALL_ARCHIVES)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/tests/test.o -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
+.PRECIOUS: $(B)/tests/%.o
+
+$(B)/fuzz/%: fuzz/%.c $(ALL_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+.PHONY: unit-programs fuzz-programs asan clang torture fuzz fuzz-brief lint format
+unit-programs: $(UNIT:%=$(B)/tests/%)
+fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
+
+# The variants: the same rules with another compiler or other flags, in a folder of their own.
+clang:
+	$(MAKE) CC=clang all unit-programs
+asan:
+	$(MAKE) B=build/asan OPT='-O1 -g $(SANITIZE)' HARD= LDFLAGS_files= LDFLAGS='-Wl,--as-needed' all unit-programs
+torture:
+	$(MAKE) B=build/torture CPPFLAGS='$(CPPFLAGS) -DPADDOCK_TORTURE' OPT='-O1 -g $(SANITIZE)' HARD= LDFLAGS='-Wl,--as-needed' unit-programs
+fuzzers:
+	$(MAKE) B=build/fuzz CC=clang OPT='-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link' HARD= LDFLAGS='-Wl,--as-needed' fuzz-programs
+
+fuzz: deps fuzzers
+	mkdir -p build/fuzz/corpus/$(T)
+	build/fuzz/fuzz/$(T) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 build/fuzz/corpus/$(T) fuzz/corpus/$(T)
+
+test: deps
+	tools/run-tests $(T)
+lint: deps
+	tools/lint
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
