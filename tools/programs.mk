@@ -48,3 +48,15 @@ LDFLAGS_files := -static-pie
 .PHONY: programs
 programs: $(foreach p,$(PROGRAMS),$(bin_$(p)))
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- system-call filters: policies are text, compiled at build time (os/seccomp.h)
+SECCOMP_FILTERS := sandbox role-keep role-launch role-vault role-gate role-api role-rag
+$(GEN)/seccomp-compile: tools/seccomp-compile.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Werror $< -o $@ -lseccomp -lcrypto
+$(GEN)/seccomp_table.c: $(GEN)/seccomp-compile $(wildcard src/os/seccomp/*.policy)
+	$< $@ src/os/seccomp $(SECCOMP_FILTERS)
+$(B)/gen/seccomp_table.o: $(GEN)/seccomp_table.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/libos.a: $(B)/gen/seccomp_table.o
