@@ -32,3 +32,9 @@
 #define PASSAGE_TEXT_MAX 8192           /* bytes of one passage */
 #define QUERY_TEXT_MAX   4096           /* bytes of a search query or question */
 #define SEARCH_HITS_MAX  100            /* results of one search */
+
+/* the configuration file */
+#define CONFIG_FILE_MAX     65536 /* many times the example file with every option and comment */
+#define CONFIG_NAME_MAX     127   /* a dotted name */
+#define CONFIG_DEPTH_MAX    4     /* maps in maps; the table needs 2 */
+#define CONFIG_PROBLEMS_MAX 50    /* problems shown of one file; the rest is counted */

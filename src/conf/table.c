@@ -1,0 +1,265 @@
+/* THE table of configuration options. One row is everything there is to say about an option: what
+ * parses it, checks it, documents it and says whether it can change while serve runs. */
+#include "conf/config.h"
+#include "base/str.h"
+#include <arpa/inet.h>
+
+#define MIB    (1ull << 20)
+#define GIB    (1ull << 30)
+#define TIB    (1ull << 40)
+#define SECOND 1000ull
+#define DAY    (24 * 3600 * SECOND)
+
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"logfmt", "json", NULL};
+
+/* "127.0.0.1:8000" or "[::1]:8000": an address, never a name, so that nothing is looked up. */
+static int check_listen(const char *text, struct err *err)
+{
+        const char *colon = strrchr(text, ':');
+        uint64_t port = 0;
+        char host[INET6_ADDRSTRLEN + 2];
+        unsigned char addr[16];
+        size_t n = colon ? (size_t)(colon - text) : 0;
+        bool ok = colon && n < sizeof host && str_to_u64(colon + 1, &port) == 0 && port >= 1 &&
+                  port <= 65535;
+        if (ok) {
+                bool six = text[0] == '[' && n > 2 && text[n - 1] == ']';
+                memcpy(host, text + six, n - 2 * six);
+                host[n - 2 * six] = '\0';
+                ok = inet_pton(six ? AF_INET6 : AF_INET, host, addr) == 1;
+        }
+        if (ok)
+                return 0;
+        return err_set(err, -EINVAL,
+                       "'%.128s' is not valid, expected an address and a port such as "
+                       "127.0.0.1:8000 or [::1]:8000",
+                       text);
+}
+
+/* The path of a socket address has 108 bytes, the NUL included (unix(7)). */
+static int check_socket(const char *text, struct err *err)
+{
+        if (strlen(text) < 108)
+                return 0;
+        return err_set(err, -EINVAL, "the path has %zu bytes, a socket's may have 107",
+                       strlen(text));
+}
+
+static int check_origin(const char *text, struct err *err)
+{
+        const char *host = strstr(text, "://");
+        bool ok = (str_starts(text, "http://") || str_starts(text, "https://")) && host[3] &&
+                  !strpbrk(host + 3, "/?#@ *");
+        if (ok)
+                return 0;
+        return err_set(err, -EINVAL,
+                       "'%.128s' is not valid, expected an origin such as https://example.org",
+                       text);
+}
+
+const struct option config_options[] = {
+        {
+                .name = "serve.state_dir",
+                .type = OPTION_PATH,
+                .def = "",
+                .example = "/var/lib/paddock",
+                .doc = "Directory that holds everything Paddock keeps; not set: /var/lib/paddock "
+                       "for root, $XDG_STATE_HOME/paddock for a user.",
+        },
+        {
+                .name = "serve.socket",
+                .type = OPTION_PATH,
+                .def = "",
+                .example = "/run/paddock/paddock.sock",
+                .check = check_socket,
+                .doc = "Unix socket for clients; not set: /run/paddock/paddock.sock for root, "
+                       "$XDG_RUNTIME_DIR/paddock/paddock.sock for a user.",
+        },
+        {
+                .name = "serve.socket_group",
+                .type = OPTION_NAME,
+                .def = "paddock",
+                .doc = "Group whose members may use the socket of an instance that runs as root.",
+        },
+        {
+                .name = "serve.idle_exit",
+                .type = OPTION_MS,
+                .def = "0",
+                .min = SECOND,
+                .max = 30 * DAY,
+                .zero = "never",
+                .doc = "Leave after this long without client, sandbox or job; a private instance "
+                       "that a command started leaves after 5 minutes unless this is set.",
+        },
+        {
+                .name = "log.level",
+                .type = OPTION_ENUM,
+                .def = "info",
+                .choices = levels,
+                .reloadable = true,
+                .doc = "Least level of the events that are logged.",
+        },
+        {
+                .name = "log.format",
+                .type = OPTION_ENUM,
+                .def = "logfmt",
+                .choices = formats,
+                .doc = "Form of a line in the log.",
+        },
+        {
+                .name = "roles.uid_base",
+                .type = OPTION_U64,
+                .def = "60900",
+                .min = 1000,
+                .max = 4000000000,
+                .doc = "First of the user ids that the roles run as when Paddock runs as root; "
+                       "one id a role, none of them used by anything else.",
+        },
+        {
+                .name = "http.listen",
+                .type = OPTION_STR,
+                .def = "",
+                .example = "127.0.0.1:8000",
+                .max = 64,
+                .check = check_listen,
+                .doc = "Address and port for HTTP over TCP; not set: TCP is off. Any address but "
+                       "loopback needs TLS or http.behind_proxy.",
+        },
+        {
+                .name = "http.hosts",
+                .type = OPTION_LIST,
+                .def = "",
+                .example = "[paddock.example.org]",
+                .max = 253,
+                .reloadable = true,
+                .doc = "Host names under which TCP clients may ask, besides localhost and the "
+                       "address of http.listen.",
+        },
+        {
+                .name = "http.origins",
+                .type = OPTION_LIST,
+                .def = "",
+                .example = "[https://paddock.example.org]",
+                .max = 261,
+                .check = check_origin,
+                .reloadable = true,
+                .doc = "Web pages (by origin) that may call the API; every other Origin is "
+                       "refused.",
+        },
+        {
+                .name = "http.loopback_user",
+                .type = OPTION_NAME,
+                .def = "",
+                .example = "alice",
+                .reloadable = true,
+                .doc = "User that every TCP client from this machine is without a token; not "
+                       "set: a token is always needed.",
+        },
+        {
+                .name = "http.behind_proxy",
+                .type = OPTION_BOOL,
+                .def = "false",
+                .doc = "A reverse proxy in front speaks TLS, so http.listen may be any address "
+                       "without TLS of its own.",
+        },
+        {
+                .name = "http.tls_cert",
+                .type = OPTION_PATH,
+                .def = "",
+                .example = "/etc/paddock/tls.crt",
+                .doc = "Certificate chain (PEM) for http.listen.",
+        },
+        {
+                .name = "http.tls_key",
+                .type = OPTION_PATH,
+                .def = "",
+                .example = "/etc/paddock/tls.key",
+                .doc = "Private key (PEM) of http.tls_cert.",
+        },
+        {
+                .name = "sandbox.memory_default",
+                .type = OPTION_BYTES,
+                .def = "512MiB",
+                .min = 4 * MIB,
+                .max = TIB,
+                .reloadable = true,
+                .doc = "Memory of a sandbox that does not say how much it needs.",
+        },
+        {
+                .name = "sandbox.memory_max",
+                .type = OPTION_BYTES,
+                .def = "0",
+                .min = 4 * MIB,
+                .max = TIB,
+                .zero = "no maximum",
+                .reloadable = true,
+                .doc = "Most memory that a sandbox may ask for.",
+        },
+        {
+                .name = "sandbox.cpu_default",
+                .type = OPTION_CORES,
+                .def = "0",
+                .min = 10,
+                .max = 4096000,
+                .zero = "all cores",
+                .reloadable = true,
+                .doc = "Cores that a sandbox may use when it does not say how many.",
+        },
+        {
+                .name = "sandbox.pids_default",
+                .type = OPTION_U64,
+                .def = "256",
+                .min = 1,
+                .max = 4194304,
+                .reloadable = true,
+                .doc = "Processes and threads of a sandbox that does not say how many.",
+        },
+        {
+                .name = "sandbox.disk_default",
+                .type = OPTION_BYTES,
+                .def = "256MiB",
+                .min = MIB,
+                .max = TIB,
+                .reloadable = true,
+                .doc = "Writable space of a sandbox that does not say how much it needs.",
+        },
+        {
+                .name = "sandbox.timeout_default",
+                .type = OPTION_MS,
+                .def = "1h",
+                .min = 1,
+                .max = 365 * DAY,
+                .zero = "none",
+                .reloadable = true,
+                .doc = "Time limit of a sandbox that does not name one.",
+        },
+        {
+                .name = "sandbox.timeout_max",
+                .type = OPTION_MS,
+                .def = "0",
+                .min = SECOND,
+                .max = 365 * DAY,
+                .zero = "no maximum",
+                .reloadable = true,
+                .doc = "Longest time limit that a sandbox may ask for.",
+        },
+        {
+                .name = "rag.parse_workers",
+                .type = OPTION_U64,
+                .def = "0",
+                .min = 1,
+                .max = 64,
+                .zero = "one a core, at most 4",
+                .doc = "Sandboxes that parse documents at the same time.",
+        },
+};
+const size_t config_options_n = ARRAY_LEN(config_options);
+
+const struct option *config_find(const char *name)
+{
+        for (size_t i = 0; i < config_options_n; i++)
+                if (str_eq(config_options[i].name, name))
+                        return &config_options[i];
+        return NULL;
+}
