@@ -1,0 +1,170 @@
+#include "serve/sockets.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* mkdir -p */
+static int make_dirs(const char *path, mode_t mode)
+{
+        char copy[4096];
+        int r = str_copy(copy, sizeof copy, path);
+        for (char *p = copy; r == 0 && (p = strchr(p + 1, '/'));) {
+                *p = '\0';
+                r = mkdir(copy, mode | 0711) < 0 && errno != EEXIST ? -errno : 0;
+                *p = '/';
+        }
+        return r < 0 ? r : dir_ensure_at(AT_FDCWD, path, mode);
+}
+
+int state_lock(const char *dir, struct err *err)
+{
+        char path[4096];
+        int r = make_dirs(dir, 0711);
+        if (r == 0 && snprintf(path, sizeof path, "%s/run", dir) >= (int)sizeof path)
+                r = -ENAMETOOLONG;
+        if (r == 0)
+                r = dir_ensure_at(AT_FDCWD, path, 0711);
+        if (r < 0)
+                return err_sys(err, r, "%s", dir);
+        snprintf(path, sizeof path, "%s/lock", dir);
+        auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return err_sys(err, -errno, "%s", path);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return err_set(err, -errno, "another paddock serve runs on %s", dir);
+        return TAKE_FD(fd);
+}
+
+int state_subdir(const char *dir, const char *name, uid_t uid, struct err *err)
+{
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", dir, name);
+        int r = dir_ensure_at(AT_FDCWD, path, 0700);
+        if (r == 0 && chown(path, uid, uid == geteuid() ? getegid() : uid) < 0)
+                r = -errno;
+        return r < 0 ? err_sys(err, r, "%s", path) : 0;
+}
+
+static int unix_socket(const char *path, int type, struct sockaddr_un *a)
+{
+        *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+        int r = str_copy(a->sun_path, sizeof a->sun_path, path);
+        if (r < 0)
+                return -ENAMETOOLONG;
+        int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        return fd < 0 ? -errno : fd;
+}
+
+/* The lock is held, so a socket that lies there belongs to nobody any more. */
+static int listen_at(const char *path, int type, struct err *err)
+{
+        struct sockaddr_un a;
+        auto_close int fd = unix_socket(path, type, &a);
+        if (fd < 0)
+                return err_sys(err, fd, "socket %s", path);
+        struct stat st;
+        if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+                unlink(path);
+        mode_t was = umask(0177);
+        int r = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 1024) < 0 ? -errno : 0;
+        umask(was);
+        return r < 0 ? err_sys(err, r, "socket %s", path) : TAKE_FD(fd);
+}
+
+int listen_unix(const char *path, const char *group, struct err *err)
+{
+        char dir[SERVE_SOCKET_MAX + 1];
+        if (str_copy(dir, sizeof dir, path) < 0 || path[0] != '/')
+                return err_set(err, -ENAMETOOLONG,
+                               "socket %s: expected an absolute path of at most %d bytes", path,
+                               SERVE_SOCKET_MAX);
+        *strrchr(dir, '/') = '\0';
+        int r = make_dirs(dir, 0711);
+        if (r < 0)
+                return err_sys(err, r, "%s", dir);
+        int fd = listen_at(path, SOCK_STREAM, err);
+        if (fd < 0)
+                return fd;
+        const struct group *g = *group ? getgrnam(group) : NULL;
+        if (g && chown(path, (uid_t)-1, g->gr_gid) == 0)
+                r = chmod(path, 0660) < 0 ? -errno : 0;
+        if (r < 0) {
+                close(fd);
+                return err_sys(err, r, "%s", path);
+        }
+        return fd;
+}
+
+int listen_keep(const char *dir, struct err *err)
+{
+        char path[4096];
+        snprintf(path, sizeof path, "%s/run/keep.sock", dir);
+        return listen_at(path, SOCK_SEQPACKET, err);
+}
+
+int connect_keep(const char *dir)
+{
+        char path[4096];
+        struct sockaddr_un a;
+        snprintf(path, sizeof path, "%s/run/keep.sock", dir);
+        auto_close int fd = unix_socket(path, SOCK_SEQPACKET, &a);
+        if (fd < 0)
+                return fd;
+        if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+static int bind_listen(const struct addrinfo *a)
+{
+        int one = 1;
+        auto_close int fd =
+                socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+            bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, 1024) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+int listen_tcp(const char *address, struct err *err)
+{
+        char host[128];
+        const char *colon = strrchr(address, ':');
+        if (!colon || (size_t)(colon - address) >= sizeof host)
+                return err_set(err, -EINVAL, "%s: expected ADDRESS:PORT", address);
+        bool brackets = address[0] == '[' && colon[-1] == ']';
+        snprintf(host, sizeof host, "%.*s", (int)(colon - address) - (brackets ? 2 : 0),
+                 address + brackets);
+        const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                                       .ai_socktype = SOCK_STREAM};
+        struct addrinfo *found;
+        int e = getaddrinfo(host, colon + 1, &hints, &found);
+        if (e)
+                return err_set(err, -EINVAL, "%s: %s", address, gai_strerror(e));
+        int fd = bind_listen(found);
+        freeaddrinfo(found);
+        return fd < 0 ? err_sys(err, fd, "listen on %s", address) : fd;
+}
+
+void notify_manager(const char *text)
+{
+        const char *path = getenv("NOTIFY_SOCKET");
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        if (!path || strlen(path) >= sizeof a.sun_path)
+                return;
+        memcpy(a.sun_path, path, strlen(path));
+        if (path[0] == '@')
+                a.sun_path[0] = '\0'; /* an abstract socket */
+        auto_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+        if (fd >= 0 && sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&a, len) < 0)
+                return; /* it is told on a best-effort basis, as sd_notify(3) does */
+}
