@@ -254,6 +254,12 @@ int config_set(struct config *c, const char *name, const char *text, struct err 
         return 0;
 }
 
+void config_adopt(struct config *c, const struct config *from, const char *name)
+{
+        value_replace(value_of(c, name), xstrdup(config_get(from, name)),
+                      xstrdup(config_origin(from, name)));
+}
+
 const char *config_get(const struct config *c, const char *name)
 {
         return value_of(c, name)->text;

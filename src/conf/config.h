@@ -41,6 +41,8 @@ MUST_CHECK int config_read(const char *file, const char *text, size_t n, struct 
                            struct config_problems *p);
 /* One value from the command line. -ENOENT: no such option. Lists: items separated by commas. */
 MUST_CHECK int config_set(struct config *c, const char *name, const char *text, struct err *err);
+/* Takes the value of one option, and where it came from, over from another set. */
+void config_adopt(struct config *c, const struct config *from, const char *name);
 /* Rules between options, e.g. that TLS needs both its files; config_read checks them already. */
 MUST_CHECK int config_check(const struct config *c, const char *file, struct config_problems *p);
 

@@ -14,8 +14,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define DRAIN_MS    10000 /* what a role gets to finish before it is killed */
-#define MEMBERS_MAX 8
+#define DRAIN_MS        10000 /* what a role gets to finish before it is killed */
+#define MEMBERS_MAX     8
+#define PRIVATE_IDLE_MS 300000 /* a private instance leaves after this long without any use */
 
 struct serve {
         const struct serve_options *options;
@@ -51,8 +52,10 @@ static void send_settings(struct member *m)
         buf_init(&b, LINK_MESSAGE_MAX - 64);
         char uid[16], idle[24];
         snprintf(uid, sizeof uid, "%u", (unsigned)geteuid());
-        snprintf(idle, sizeof idle, "%s",
-                 s->options->idle_exit ? config_get(s->config, "serve.idle_exit") : "0");
+        uint64_t idle_ms = config_get_u64(s->config, "serve.idle_exit");
+        snprintf(idle, sizeof idle, "%llu",
+                 (unsigned long long)(idle_ms || !s->options->idle_exit ? idle_ms
+                                                                        : PRIVATE_IDLE_MS));
         int r = config_flatten(s->config, &b);
         if (r == 0)
                 r = add_pair(&b, "serve.uid", uid);
@@ -130,7 +133,7 @@ static void schedule(struct member *m, const char *reason)
         m->again = loop_timer_add(m->serve->loop, pause, start_member, m);
 }
 
-static void on_exit(void *ctx, pid_t pid UNUSED, int status)
+static void on_end(void *ctx, pid_t pid UNUSED, int status)
 {
         struct member *m = ctx;
         char reason[64];
@@ -217,7 +220,7 @@ static int spawn(struct member *m, struct err *err)
                 return r;
         }
         m->control = peer_new(s->loop, ends[0], &control_ops, m);
-        r = loop_child(s->loop, m->pid, on_exit, m);
+        r = loop_child(s->loop, m->pid, on_end, m);
         return r < 0 ? err_sys(err, r, "watch") : 0;
 }
 
@@ -328,7 +331,8 @@ static int reload(struct serve *s, struct reload_report *rep, struct err *err)
                 if (!diff[i]->reloadable ||
                     str_eq(config_origin(s->config, diff[i]->name), "command line"))
                         continue;
-                c->applied = config_copy(s->config, fresh, diff[i]->name) == 0;
+                config_adopt(s->config, fresh, diff[i]->name);
+                c->applied = 1;
         }
         for (size_t i = 0; i < s->n; i++)
                 if (peer_alive(s->members[i].control))
