@@ -164,7 +164,7 @@ static int become(const struct jail *j, int report, struct err *err)
         char exe[64], *argv[] = {exe, NULL};
         snprintf(exe, sizeof exe, ROLE_EXE_DIR "/%s", j->row->name);
         reset_signals();
-        umask(077);
+        umask(022);
         setsid();
         int r = arrange_descriptors(j, report, err);
         if (r < 0)
@@ -173,6 +173,7 @@ static int become(const struct jail *j, int report, struct err *err)
                 /* launch: slave, so that an unmounted disk of the host leaves here as well */
                 if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 || chdir(j->state) < 0)
                         return err_sys(err, -errno, "%s", j->state);
+                umask(077);
                 execve(j->program, argv, env);
                 return err_sys(err, -errno, "%s", j->program);
         }
@@ -181,6 +182,7 @@ static int become(const struct jail *j, int report, struct err *err)
                 r = drop_privileges(j, err);
         if (r < 0)
                 return r;
+        umask(077);
         execve(exe, argv, env);
         return err_sys(err, -errno, "%s", j->program);
 }

@@ -169,7 +169,7 @@ static void greet(struct member *m)
 {
         struct serve *s = m->serve;
         send_settings(m);
-        if (m->row->outlives_serve && m->pid)
+        if (m->row->outlives_serve)
                 send_listener(m, "keep", s->keep_fd);
         if (str_eq(m->row->name, "api")) {
                 send_tls(m);
@@ -230,21 +230,23 @@ static void start_member(void *ctx)
         m->again = NULL;
         if (m->row->outlives_serve && adopt_keep(m))
                 return;
-        if (m->row->outlives_serve) {
-                struct err none;
-                if (m->serve->keep_fd >= 0)
-                        close(m->serve->keep_fd);
-                m->serve->keep_fd = listen_keep(m->serve->options->state_dir, &none);
-        }
         struct err err = {0};
         if (m->since_ms)
                 m->restarts++;
         m->since_ms = clock_wall_ms();
         m->state = MEMBER_STARTING;
-        if (spawn(m, &err) < 0)
+        int r = 0;
+        if (m->row->outlives_serve)
+                r = m->serve->keep_fd = listen_keep(m->serve->options->state_dir, &err);
+        if (r >= 0)
+                r = spawn(m, &err);
+        if (r < 0)
                 schedule(m, err_text(&err));
         else
                 greet(m);
+        /* From now on the socket is keep's alone: a refused connection means that keep is dead. */
+        if (m->row->outlives_serve && m->serve->keep_fd >= 0)
+                close(TAKE_FD(m->serve->keep_fd));
 }
 
 static void announce_when_ready(struct serve *s)
