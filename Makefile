@@ -10,11 +10,11 @@ PREFIX   := /usr/local
 DESTDIR  :=
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
-            -Wwrite-strings -Wpointer-arith -Wundef -Wno-format-truncation -Werror
+            -Wwrite-strings -Wpointer-arith -Wundef -Wno-unknown-warning-option -Wno-format-truncation -Werror
 HARD     := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 OPT      := -O2 -g
 CFLAGS    = -std=gnu17 $(OPT) $(WARN) $(HARD) -ffunction-sections -fdata-sections -pthread
-CPPFLAGS := -D_GNU_SOURCE -Isrc -I$(GEN) -isystem /usr/include/libxml2 -include src/base/banned.h \
+CPPFLAGS  = -D_GNU_SOURCE $(DEFS) -Isrc -I$(GEN) -isystem /usr/include/libxml2 -include src/base/banned.h \
             -DPADDOCK_VERSION='"$(VERSION)"'
 LDFLAGS  := -pie -Wl,-z,relro,-z,now,--gc-sections,--as-needed,--build-id=sha1
 

@@ -15,12 +15,18 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/tests/test.o $(ALL_ARCHIVES)
 
 $(B)/fuzz/%: fuzz/%.c $(ALL_ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
+	$(CC) $(CPPFLAGS) -Ifuzz $(CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
+
+# The same targets with a driver that makes every allocation of outside size fail once.
+$(B)/torture/%: fuzz/%.c tests/torture/torture.c $(ALL_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Ifuzz $(CFLAGS) -o $@ $(filter %.c,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-.PHONY: unit-programs fuzz-programs asan clang torture fuzz fuzz-brief lint format
+.PHONY: unit-programs fuzz-programs torture-programs asan clang torture fuzzers fuzz test lint format
 unit-programs: $(UNIT:%=$(B)/tests/%)
 fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
+torture-programs: $(FUZZ:%=$(B)/torture/%)
 
 # The variants: the same rules with another compiler or other flags, in a folder of their own.
 clang:
@@ -28,7 +34,7 @@ clang:
 asan:
 	$(MAKE) B=build/asan OPT='-O1 -g $(SANITIZE)' HARD= LDFLAGS_files= LDFLAGS='-Wl,--as-needed' all unit-programs
 torture:
-	$(MAKE) B=build/torture CPPFLAGS='$(CPPFLAGS) -DPADDOCK_TORTURE' OPT='-O1 -g $(SANITIZE)' HARD= LDFLAGS='-Wl,--as-needed' unit-programs
+	$(MAKE) B=build/torture DEFS=-DPADDOCK_TORTURE OPT='-O1 -g $(SANITIZE)' HARD= LDFLAGS='-Wl,--as-needed' torture-programs
 fuzzers:
 	$(MAKE) B=build/fuzz CC=clang OPT='-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link' HARD= LDFLAGS='-Wl,--as-needed' fuzz-programs
 

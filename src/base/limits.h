@@ -2,17 +2,15 @@
 #pragma once
 
 /* names and text */
-#define NAME_TEXT_MAX 63   /* a DNS label: sandbox, volume, token, user names */
-#define PATH_TEXT_MAX 1024 /* a path inside a volume; well under PATH_MAX with any root before it  \
-                            */
-#define ID_TEXT_LEN    26  /* 130 bits in base 32, see base/id.h */
-#define LABEL_TEXT_MAX 255 /* a human's free text about an object */
+#define NAME_TEXT_MAX  63   /* a DNS label: sandbox, volume, token, user names */
+#define PATH_TEXT_MAX  1024 /* a path inside a volume: PATH_MAX with any root before it */
+#define ID_TEXT_LEN    26   /* 130 bits in base 32, see base/id.h */
+#define LABEL_TEXT_MAX 255  /* a human's free text about an object */
 
 /* links between roles */
-#define LINK_MESSAGE_MAX                                                                           \
-        65536             /* under the default socket buffer (212,992), so one send never splits */
-#define LINK_FDS_MAX    8 /* descriptors in one message; the kernel allows 253 */
-#define LINK_FLIGHT_MAX 1024 /* requests one peer may have open before it gets -EBUSY */
+#define LINK_MESSAGE_MAX 65536 /* under the default socket buffer: one send never splits */
+#define LINK_FDS_MAX     8     /* descriptors in one message; the kernel allows 253 */
+#define LINK_FLIGHT_MAX  1024  /* requests one peer may have open before it gets -EBUSY */
 
 /* HTTP */
 #define HTTP_HEAD_MAX    32768        /* request line and headers */
@@ -20,10 +18,9 @@
 #define UPLOAD_BYTES_MAX (8ull << 30) /* one file put into a volume */
 
 /* sandboxes */
-#define ARGS_BYTES_MAX (2u << 20) /* argv + environment of one command, as the kernel's own limit  \
-                                   */
-#define ARGS_COUNT_MAX   4096     /* strings in argv and, apart, in the environment */
-#define BOX_VOLUMES_MAX  16       /* mounts of one sandbox */
+#define ARGS_BYTES_MAX   (2u << 20) /* argv + environment of one command, the kernel's own limit */
+#define ARGS_COUNT_MAX   4096       /* strings in argv and, apart, in the environment */
+#define BOX_VOLUMES_MAX  16         /* mounts of one sandbox */
 #define BOX_LOG_MAX      (16ull << 20) /* stored output of one sandbox; more is counted, not kept */
 #define STREAM_FRAME_MAX 65536         /* payload of one frame of the client's stream */
 

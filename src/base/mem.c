@@ -59,14 +59,27 @@ char *xasprintf(const char *fmt, ...)
 }
 
 #ifdef PADDOCK_TORTURE
+static long left;
+static bool failed;
+
+void mem_fail_nth(long n)
+{
+        left = n;
+        failed = false;
+}
+
+bool mem_has_failed(void)
+{
+        return failed;
+}
+
 static bool fail_this_one(void)
 {
-        static long left = -1;
-        if (left < 0) {
-                const char *s = getenv("PADDOCK_FAIL_ALLOC");
-                left = s ? strtol(s, NULL, 10) : 0;
-        }
-        return left > 0 && --left == 0;
+        if (left > 0 && --left == 0)
+                failed = true;
+        else
+                return false;
+        return true;
 }
 #else
 static bool fail_this_one(void)

@@ -2,8 +2,7 @@
 #pragma once
 #include "link/keep.h"
 
-#define STORE_ENTRIES_MAX 4096 /* two entries a sandbox; NOFILE bounds the descriptors themselves  \
-                                */
+#define STORE_ENTRIES_MAX 4096 /* two a sandbox; NOFILE bounds the descriptors */
 
 struct store;
 

@@ -26,7 +26,7 @@ void test_failed(const char *file, int line, const char *fmt, ...)
 
 void test_skipped(const char *why)
 {
-        printf("# skip: %s\n", why);
+        printf("# skip: %s\n", why); /* tools/run-tests reads it */
         exit(EXIT_SKIP);
 }
 

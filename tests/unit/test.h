@@ -7,7 +7,8 @@
  *
  * One file of tests is one program; it prints TAP. With arguments only the tests whose name
  * contains one of them run, and matching none is a failure. A test that takes longer than
- * TEST_SECONDS is killed and failed. SKIP("why") names the capability that the host lacks.
+ * TEST_SECONDS is killed and failed. SKIP("host lacks X") says which capability is missing; any
+ * other skip fails CI.
  */
 #pragma once
 #include "base/cleanup.h"
