@@ -2,10 +2,11 @@
 #pragma once
 
 /* names and text */
-#define NAME_TEXT_MAX  63   /* a DNS label: sandbox, volume, token, user names */
-#define PATH_TEXT_MAX  1024 /* a path inside a volume: PATH_MAX with any root before it */
-#define ID_TEXT_LEN    26   /* 130 bits in base 32, see base/id.h */
-#define LABEL_TEXT_MAX 255  /* a human's free text about an object */
+#define NAME_TEXT_MAX   63   /* a DNS label: sandbox, volume, token, user names */
+#define PATH_TEXT_MAX   1024 /* a path inside a volume: PATH_MAX with any root before it */
+#define ID_TEXT_LEN     26   /* 130 bits in base 32, see base/id.h */
+#define LABEL_TEXT_MAX  255  /* a human's free text about an object */
+#define SOCKET_PATH_MAX 100  /* sockaddr_un has 108, the NUL included */
 
 /* links between roles */
 #define LINK_MESSAGE_MAX 65536 /* under the default socket buffer: one send never splits */

@@ -1,6 +1,7 @@
 /* THE table of configuration options. One row is everything there is to say about an option: what
  * parses it, checks it, documents it and says whether it can change while serve runs. */
 #include "conf/config.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include <arpa/inet.h>
 
@@ -37,13 +38,12 @@ static int check_listen(const char *text, struct err *err)
                        text);
 }
 
-/* The path of a socket address has 108 bytes, the NUL included (unix(7)). */
 static int check_socket(const char *text, struct err *err)
 {
-        if (strlen(text) < 108)
+        if (strlen(text) <= SOCKET_PATH_MAX)
                 return 0;
-        return err_set(err, -EINVAL, "the path has %zu bytes, a socket's may have 107",
-                       strlen(text));
+        return err_set(err, -EINVAL, "the path has %zu bytes, a socket's may have %d", strlen(text),
+                       SOCKET_PATH_MAX);
 }
 
 static int check_origin(const char *text, struct err *err)

@@ -270,7 +270,7 @@ TEST(h1_refuses_bad_chunks)
                 CHUNKED "3\r\nabc",
                 CHUNKED "0\r\n",
                 CHUNKED "1000000000000000\r\n",
-                CHUNKED "0000000000000003\r\nabc\r\n0\r\n\r\n",
+                CHUNKED "0000000000000000\r\n\r\n",
                 CHUNKED "3;x=\x01\r\nabc\r\n0\r\n\r\n",
                 CHUNKED "0\r\nContent-Length: 3\r\n\r\n",
                 CHUNKED "0\r\nTransfer-Encoding: chunked\r\n\r\n",

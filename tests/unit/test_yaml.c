@@ -168,16 +168,16 @@ TEST(config_rules_between_options)
 TEST(config_socket_path_must_fit_an_address)
 {
         CLEANUP(config_freep) struct config *c = config_new();
-        char path[109];
+        char path[SOCKET_PATH_MAX + 2];
         struct err err;
         memset(path, 'a', sizeof path);
         path[0] = '/';
-        path[107] = '\0';
+        path[SOCKET_PATH_MAX] = '\0';
         CHECK_INT(config_set(c, "serve.socket", path, &err), ==, 0);
-        path[107] = 'a';
-        path[108] = '\0';
+        path[SOCKET_PATH_MAX] = 'a';
+        path[SOCKET_PATH_MAX + 1] = '\0';
         CHECK_INT(config_set(c, "serve.socket", path, &err), ==, -EINVAL);
-        CHECK_CONTAINS(err.text, "serve.socket: the path has 108 bytes");
+        CHECK_CONTAINS(err.text, "serve.socket: the path has 101 bytes");
 }
 
 TEST(config_table_is_well_formed)
