@@ -8,6 +8,8 @@ GEN      := build/gen
 VERSION  := $(shell cat VERSION)
 PREFIX   := /usr/local
 DESTDIR  :=
+# make Q= shows the commands
+Q        := @
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
             -Wwrite-strings -Wpointer-arith -Wundef -Wno-unknown-warning-option -Wno-format-truncation -Werror

@@ -27,7 +27,7 @@ archives = $(patsubst %,$(B)/lib%.a,$(filter $(notdir $(wildcard src/*)),$(1)))
 
 $(B)/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)echo "  CC $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 define ARCHIVE
 OBJS_$(1) := $(patsubst src/%.c,$(B)/%.o,$(filter-out %main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c)))
@@ -40,7 +40,7 @@ define PROGRAM
 bin_$(1) := $(if $(filter paddock,$(1)),$(B)/bin/paddock,$(B)/libexec/paddock/$(1))
 $$(bin_$(1)): $(patsubst src/%.c,$(B)/%.o,$(call part,$(1),1)) $(call archives,$(call part,$(1),2))
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $$(LDFLAGS_$(1)) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(call part,$(1),3) -lm
+	$(Q)echo "  LD $$(patsubst build/%,%,$$@)"; $(CC) $(CFLAGS) $(LDFLAGS) $$(LDFLAGS_$(1)) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(call part,$(1),3) -lm
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(p))))
 LDFLAGS_files := -static-pie
@@ -53,10 +53,10 @@ programs: $(foreach p,$(PROGRAMS),$(bin_$(p)))
 SECCOMP_FILTERS := sandbox role-keep role-launch role-vault role-gate role-api role-rag
 $(GEN)/seccomp-compile: tools/seccomp-compile.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Werror $< -o $@ -lseccomp -lcrypto
+	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Werror $< -o $@ -lseccomp -lcrypto
 $(GEN)/seccomp_table.c: $(GEN)/seccomp-compile $(wildcard src/os/seccomp/*.policy)
 	$< $@ src/os/seccomp $(SECCOMP_FILTERS)
 $(B)/gen/seccomp_table.o: $(GEN)/seccomp_table.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)echo "  CC $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 $(B)/libos.a: $(B)/gen/seccomp_table.o

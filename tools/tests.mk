@@ -8,19 +8,19 @@ FUZZ_SECONDS ?= 3600
 
 $(B)/tests/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)echo "  CC $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -c $< -o $@
 $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/tests/test.o $(ALL_ARCHIVES)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/tests/test.o -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
+	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/tests/test.o -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
 .PRECIOUS: $(B)/tests/%.o
 
 $(B)/fuzz/%: fuzz/%.c $(ALL_ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Ifuzz $(CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
+	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) -Ifuzz $(CFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
 
 # The same targets with a driver that makes every allocation of outside size fail once.
 $(B)/torture/%: fuzz/%.c tests/torture/torture.c $(ALL_ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Ifuzz $(CFLAGS) -o $@ $(filter %.c,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
+	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) -Ifuzz $(CFLAGS) -o $@ $(filter %.c,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 .PHONY: unit-programs fuzz-programs torture-programs asan clang torture fuzzers fuzz test lint format
