@@ -1,0 +1,73 @@
+/* httpd_impl.h - what httpd.c (sockets, the life of a request) and http_reply.c (answers) share.
+ * Nobody else includes it. */
+#pragma once
+#include "base/buf.h"
+#include "base/id.h"
+#include "net/httpd.h"
+#include <microhttpd.h>
+
+#define HTTP_HEX "0123456789abcdefABCDEF"
+
+struct http_listener {
+        struct httpd *h;
+        int fd;
+        struct loop_io *io;
+        struct http_listener *next;
+};
+
+struct httpd {
+        struct loop *loop;
+        const struct httpd_ops *ops;
+        void *ctx;
+        struct MHD_Daemon *daemon;
+        struct loop_io *io;
+        struct loop_timer *tick;
+        struct http_listener *listeners;
+        struct http_req *requests; /* that are not over */
+        size_t n_connections, n_requests;
+        bool stopping;
+};
+
+enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };
+
+struct http_extra { /* a header of the answer */
+        char *name, *value;
+        struct http_extra *next;
+};
+
+struct http_req {
+        struct httpd *h;
+        struct http_req *next, **at; /* in h->requests */
+        struct MHD_Connection *c;
+        const struct http_peer *peer;
+        const char *path, *method;
+        struct id id;
+        int fd;
+        uint64_t start_us;
+
+        enum http_body_mode mode;
+        struct buf body;
+        http_body_fn body_fn;
+        const struct http_sink *sink;
+        void *body_ctx;
+        uint64_t swallowed;
+        bool body_ended;
+
+        bool in_callback; /* inside a callback of the library: it must not be woken, it is awake */
+        bool suspended, gone;
+        struct loop_io *watch; /* while suspended */
+
+        int status;                    /* of the answer; 0 = none yet */
+        struct MHD_Response *response; /* made, not queued yet */
+        bool queued;
+        struct http_extra *extra;
+        http_source_fn source;
+        void *source_ctx;
+        http_upgrade_fn upgrade_fn;
+        void *upgrade_ctx;
+        loop_fn end_fn;
+        void *end_ctx;
+};
+
+void http_sleep(struct http_req *rq);
+void http_wake(struct http_req *rq); /* no effect on one that is awake */

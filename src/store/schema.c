@@ -1,0 +1,46 @@
+#include "store/schema.h"
+
+/* Released text is never edited; a change is a further migration. */
+static const char *const migrations[] = {
+        /* 1 */
+        "CREATE TABLE users("
+        " id INTEGER PRIMARY KEY,"
+        " name TEXT NOT NULL UNIQUE,"
+        " uid INTEGER UNIQUE," /* of the Unix socket's peer; NULL: only by token */
+        " created_ms INTEGER NOT NULL);"
+        "CREATE TABLE tokens("
+        " id INTEGER PRIMARY KEY,"
+        " owner INTEGER NOT NULL REFERENCES users(id),"
+        " name TEXT NOT NULL,"
+        " hash BLOB NOT NULL UNIQUE," /* SHA-256 of the whole token text */
+        " scopes TEXT NOT NULL,"      /* words, one blank between */
+        " created_ms INTEGER NOT NULL,"
+        " expires_ms INTEGER NOT NULL," /* 0: never */
+        " UNIQUE(owner, name));"
+        "CREATE TABLE jobs("
+        " id TEXT PRIMARY KEY,"
+        " kind TEXT NOT NULL," /* sandbox index */
+        " owner INTEGER NOT NULL REFERENCES users(id),"
+        " name TEXT,"
+        " state TEXT NOT NULL," /* accepted running ended */
+        " created_ms INTEGER NOT NULL,"
+        " ended_ms INTEGER NOT NULL DEFAULT 0,"
+        " spec TEXT NOT NULL," /* JSON */
+        " enforcement TEXT,"   /* JSON, once known */
+        " result TEXT"         /* JSON, once ended */
+        ") WITHOUT ROWID;"
+        "CREATE UNIQUE INDEX jobs_live_name ON jobs(owner, name)"
+        " WHERE name IS NOT NULL AND state<>'ended';"
+        "CREATE INDEX jobs_open ON jobs(id) WHERE state<>'ended';"
+        "CREATE INDEX jobs_owner ON jobs(owner, id);"
+        "CREATE TABLE volumes("
+        " id TEXT PRIMARY KEY,"
+        " owner INTEGER NOT NULL REFERENCES users(id),"
+        " name TEXT NOT NULL,"
+        " created_ms INTEGER NOT NULL,"
+        " UNIQUE(owner, name)) WITHOUT ROWID;",
+        /* 2: which tokens nobody uses any more */
+        "ALTER TABLE tokens ADD COLUMN used_ms INTEGER NOT NULL DEFAULT 0;",
+};
+
+const struct db_schema store_schema = {"api", migrations, ARRAY_LEN(migrations)};
