@@ -100,7 +100,7 @@ TEST(our_own_bad_values_are_refused_and_leave_the_buffer)
 {
         struct outer o = sample;
         o.n_list = 4;
-        struct buf b;
+        CLEANUP(buf_done) struct buf b;
         buf_init(&b, 4096);
         CHECK_INT(wire_encode(&outer_type, &o, &b, NULL), ==, -EINVAL);
         CHECK_INT(b.len, ==, 0);
