@@ -13,7 +13,7 @@ static int child(void (*fn)(void))
         pid_t pid = fork();
         if (pid == 0) {
                 fn();
-                exit(0);
+                _exit(0); /* no leak check: it would want files that are denied by now */
         }
         int status;
         CHECK_INT(waitpid(pid, &status, 0), ==, pid);
@@ -23,7 +23,7 @@ static int child(void (*fn)(void))
 static void make_tree(void)
 {
         if (landlock_abi() == 0)
-                SKIP("the kernel has no Landlock");
+                SKIP("host lacks Landlock");
         CHECK(mkdtemp(root));
         CHECK_INT(chdir(root), ==, 0);
         CHECK_INT(mkdir("ro", 0700), ==, 0);
@@ -96,6 +96,6 @@ static void stack_many(void)
 TEST(too_many_layers_are_an_error)
 {
         if (landlock_abi() == 0)
-                SKIP("the kernel has no Landlock");
+                SKIP("host lacks Landlock");
         CHECK_INT(child(stack_many), ==, 0);
 }
