@@ -1,5 +1,6 @@
 #!/bin/bash
 # Bad luck of the host: a full disk, a broken configuration, a state directory in use.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 cat >"$dir/bad.yaml" <<'Y'

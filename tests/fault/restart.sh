@@ -1,6 +1,7 @@
 #!/bin/bash
 # kill -9 of every role, and of serve, in the middle of work: each accepted job ends in a result or in
 # `lost`, once; sandboxes go on; the foreground command comes back by itself.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 start_server
 
