@@ -60,3 +60,15 @@ $(B)/gen/seccomp_table.o: $(GEN)/seccomp_table.c
 	@mkdir -p $(@D)
 	$(Q)echo "  CC $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 $(B)/libos.a: $(B)/gen/seccomp_table.o
+
+# --- init: pid 1 of every sandbox, static (musl), embedded in launch (box/host.c)
+INIT_SOURCES := src/box/init_main.c $(addprefix src/link/,init.c link.c wire.c) \
+                $(addprefix src/base/,build.c buf.c clock.c err.c fd.c id.c mem.c)
+$(GEN)/init: $(INIT_SOURCES) $(wildcard src/base/*.h src/link/*.h) $(GEN)/build_id.h
+	musl-gcc -static -s -Os -std=gnu17 $(WARN) $(CPPFLAGS) -idirafter /usr/include \
+	  -idirafter /usr/include/$(shell gcc -dumpmachine) -ffunction-sections -fdata-sections \
+	  -Wl,--gc-sections,-z,noexecstack -o $@ $(INIT_SOURCES)
+$(B)/gen/init_image.o: $(GEN)/init
+	@mkdir -p $(@D)
+	cd $(GEN) && ld -r -b binary -z noexecstack -o $(abspath $@) init
+$(B)/libbox.a: $(B)/gen/init_image.o

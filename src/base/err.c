@@ -12,7 +12,12 @@ static void flatten(char *s)
 
 const char *errno_text(int code)
 {
-        const char *s = strerrordesc_np(code < 0 ? -code : code);
+        int e = code < 0 ? -code : code;
+#ifdef __GLIBC__
+        const char *s = strerrordesc_np(e); /* strerror(3) there is not safe with threads */
+#else
+        const char *s = strerror(e); /* musl, in init: constant strings */
+#endif
         return s ? s : "unknown error";
 }
 

@@ -17,4 +17,4 @@ static const struct link_verb verbs[] = {
         {KEEP_DROP, "drop", &key, &done, 0, 0},
         {KEEP_LIST, "list", &key, &entry, 0, 0},
 };
-const struct link_spec keep_link = {"keep", 1, verbs, ARRAY_LEN(verbs)};
+const struct link_spec keep_link = {"keep", 1, verbs, ARRAY_LEN(verbs), 1};

@@ -76,7 +76,7 @@ static const struct link_verb verbs[] = {
         {LAUNCH_VOLUME_CREATE, "volume-create", &id, &empty, 0, 0},
         {LAUNCH_VOLUME_REMOVE, "volume-remove", &id, &empty, 0, 0},
 };
-const struct link_spec launch_link = {"launch", 1, verbs, ARRAY_LEN(verbs)};
+const struct link_spec launch_link = {"launch", 1, verbs, ARRAY_LEN(verbs), 0};
 
 const char *launch_reason_text(uint32_t reason)
 {

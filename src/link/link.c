@@ -82,7 +82,8 @@ static void take_fds(struct msghdr *msg, struct link_message *m)
 static bool acceptable(const struct link_spec *spec, const struct head *h, uint32_t n_fds)
 {
         const struct link_verb *v = link_find(spec, h->verb);
-        if (h->version != spec->version || !v)
+        uint32_t oldest = spec->oldest ? spec->oldest : spec->version;
+        if (h->version > spec->version || h->version < oldest || !v)
                 return false;
         switch (h->flags) {
         case LINK_REQUEST:

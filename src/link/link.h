@@ -25,9 +25,11 @@ struct link_verb {
 
 struct link_spec {
         const char *name; /* "api-launch" */
-        uint32_t version; /* sent in every head; another is -EPROTO */
+        uint32_t version; /* sent in every head; another is -EPROTO, but for `oldest` */
         const struct link_verb *verbs;
         size_t n_verbs;
+        uint32_t oldest; /* links that outlive an upgrade also accept down to this; 0: `version`
+                            only */
 };
 
 struct link_message {

@@ -64,4 +64,4 @@ static const struct link_verb verbs[] = {
         {RAG_REMOVE, "remove", &list, &count, 0, 0},
         {RAG_STATUS, "status", &list, &count, 0, 0},
 };
-const struct link_spec rag_link = {"rag", 1, verbs, ARRAY_LEN(verbs)};
+const struct link_spec rag_link = {"rag", 1, verbs, ARRAY_LEN(verbs), 0};

@@ -39,4 +39,4 @@ static const struct link_verb verbs[] = {
         {SERVE_STOP, "stop", &stop, &empty, 0, 0},
         {SERVE_RELOAD, "reload", &empty, &change, 0, 0},
 };
-const struct link_spec serve_link = {"serve", 1, verbs, ARRAY_LEN(verbs)};
+const struct link_spec serve_link = {"serve", 1, verbs, ARRAY_LEN(verbs), 0};

@@ -1,0 +1,362 @@
+#include "box/host.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "box/etc.h"
+#include "box/spec.h"
+#include "box/volume.h"
+#include "os/landlock.h"
+#include "os/mount.h"
+#include "os/ns.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+extern const char _binary_init_start[], _binary_init_end[]; /* build/gen/init */
+
+/* ---- our own namespaces ---- */
+
+/* An ordinary user gets a user namespace in which he is himself and may mount. */
+static int own_user_ns(const struct box_host *h, struct err *err)
+{
+        struct ns_map uid = {h->uid, h->uid, 1}, gid = {h->gid, h->gid, 1};
+        if (unshare(CLONE_NEWUSER) < 0)
+                return err_sys(err, -errno, "user namespace (is it allowed on this host?)");
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* else /proc/self is root's and not ours to write */
+        int r = ns_write_maps(0, &uid, &gid, true, err);
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        return r;
+}
+
+static int own_namespaces(struct box_host *h, const struct host_options *o, struct err *err)
+{
+        /* The working directory is carried into the new mount namespace, a descriptor is not. */
+        if (fchdir(o->state_fd) < 0)
+                return err_sys(err, -errno, "state directory");
+        int r = o->rootful ? 0 : own_user_ns(h, err);
+        if (r < 0)
+                return r;
+        if (unshare(CLONE_NEWNS) < 0)
+                return err_sys(err, -errno, "mount namespace");
+        r = mount_unshare_propagation(err);
+        if (r < 0)
+                return r;
+        h->state = dir_open_at(AT_FDCWD, ".");
+        if (h->state < 0)
+                return err_sys(err, h->state, "state directory");
+        return chdir("/") < 0 ? err_sys(err, -errno, "/") : 0;
+}
+
+static int open_dirs(struct box_host *h, struct err *err)
+{
+        int r = dir_ensure_at(h->state, "volumes", 0711);
+        if (r == 0)
+                r = dir_ensure_at(h->state, "boxes", 0700);
+        if (r == 0)
+                r = dir_ensure_at(h->state, "tree", 0700);
+        if (r < 0)
+                return err_sys(err, r, "state directory");
+        h->volumes = dir_open_at(h->state, "volumes");
+        h->boxes = dir_open_at(h->state, "boxes");
+        return h->volumes < 0 || h->boxes < 0 ? err_sys(err, -EIO, "state directory") : 0;
+}
+
+/* ---- the prepared trees ---- */
+
+static int tmpfs_at(int dir, const char *path, int attrs, struct err *err)
+{
+        static const struct mount_option o[] = {{"mode", "0755"}, {"size", "8m"}, {NULL, NULL}};
+        auto_close int fd = mount_new("tmpfs", o, attrs, err);
+        if (fd < 0)
+                return fd;
+        int r = mount_attach(fd, dir, path, err);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+static int make_usr(struct box_host *h, struct err *err)
+{
+        auto_close int usr = mount_copy(AT_FDCWD, "/usr", false, err);
+        if (usr < 0)
+                return usr;
+        int r = mount_set(usr, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
+        if (r == 0 && mkdirat(h->tree, "usr", 0755) < 0)
+                r = err_sys(err, -errno, "usr");
+        return r < 0 ? r : mount_attach(usr, h->tree, "usr", err);
+}
+
+/* A device of the host, checked to be the one that is meant before it is shown to anybody. */
+static int make_device(int dev, const char *name, unsigned major_no, unsigned minor_no,
+                       struct err *err)
+{
+        char path[32];
+        struct stat st;
+        snprintf(path, sizeof path, "/dev/%s", name);
+        auto_close int host = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (host < 0 || fstat(host, &st) < 0)
+                return err_sys(err, -errno, "%s", path);
+        if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(major_no, minor_no))
+                return err_set(err, -ENODEV, "%s is not that device", path);
+        auto_close int place = openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+        auto_close int copy = mount_copy(host, "", false, err);
+        if (place < 0)
+                return err_sys(err, -errno, "%s", path);
+        return copy < 0 ? copy : mount_attach(copy, dev, name, err);
+}
+
+static int make_dev(struct box_host *h, struct err *err)
+{
+        static const struct {
+                const char *name;
+                unsigned major_no, minor_no;
+        } devices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                       {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+        static const char *const links[][2] = {{"fd", "/proc/self/fd"},
+                                               {"stdin", "/proc/self/fd/0"},
+                                               {"stdout", "/proc/self/fd/1"},
+                                               {"stderr", "/proc/self/fd/2"},
+                                               {"ptmx", "pts/ptmx"}};
+        if (mkdirat(h->tree, "dev", 0755) < 0)
+                return err_sys(err, -errno, "dev");
+        auto_close int dev = tmpfs_at(h->tree, "dev", MOUNT_NOSUID | MOUNT_NOEXEC, err);
+        if (dev < 0)
+                return dev;
+        int r = 0;
+        for (size_t i = 0; i < ARRAY_LEN(devices) && r == 0; i++)
+                r = make_device(dev, devices[i].name, devices[i].major_no, devices[i].minor_no,
+                                err);
+        for (size_t i = 0; i < ARRAY_LEN(links) && r == 0; i++)
+                if (symlinkat(links[i][1], dev, links[i][0]) < 0)
+                        r = err_sys(err, -errno, "/dev/%s", links[i][0]);
+        if (r == 0 && (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 0755) < 0))
+                r = err_sys(err, -errno, "/dev");
+        return r < 0 ? r : mount_set(dev, MOUNT_RO | MOUNT_NOSUID | MOUNT_NOEXEC, err);
+}
+
+static int make_etc(struct box_host *h, struct err *err)
+{
+        char name[16];
+        static unsigned generation; /* a new one when the host's ld.so.cache changed */
+        snprintf(name, sizeof name, "etc%u", ++generation);
+        if (mkdirat(h->tree, name, 0755) < 0)
+                return err_sys(err, -errno, "etc");
+        auto_close int etc = tmpfs_at(h->tree, name, MOUNT_NOSUID | MOUNT_NODEV, err);
+        int r = etc < 0 ? etc : etc_fill(etc, &h->cache_mtime, err);
+        if (r == 0)
+                r = mount_set(etc, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, err);
+        if (r < 0)
+                return r;
+        closep(&h->etc);
+        h->etc = TAKE_FD(etc);
+        return 0;
+}
+
+static int make_trees(struct box_host *h, struct err *err)
+{
+        h->tree = tmpfs_at(h->state, "tree", MOUNT_NOSUID, err);
+        int r = h->tree < 0 ? h->tree : make_usr(h, err);
+        if (r == 0)
+                r = make_dev(h, err);
+        if (r == 0)
+                r = make_etc(h, err);
+        return r < 0 ? err_wrap(err, r, "preparing the image 'host'") : 0;
+}
+
+/* ---- facts ---- */
+
+/* "/lib" -> "usr/lib" and the like: on a host where they are directories of their own the image
+ * would lack the loader. */
+static int find_links(struct plan_facts *f, struct err *err)
+{
+        static const char *const names[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                char path[16];
+                struct plan_link *l = &f->links[f->n_links];
+                snprintf(path, sizeof path, "/%s", names[i]);
+                ssize_t n = readlink(path, l->target, sizeof l->target - 1);
+                if (n < 0 && errno == ENOENT)
+                        continue;
+                if (n < 0 || strncmp(l->target[0] == '/' ? l->target + 1 : l->target, "usr/", 4))
+                        return err_set(err, -ENOTSUP,
+                                       "%s is not a link into /usr: this host's layout is not "
+                                       "supported",
+                                       path);
+                l->target[n] = 0;
+                snprintf(l->name, sizeof l->name, "%s", names[i]);
+                f->n_links++;
+        }
+        return 0;
+}
+
+/* What of /proc says more about the host than a guest should know; /proc itself is read-only. */
+static void find_masks(struct plan_facts *f)
+{
+        static const char *const paths[] = {
+                "acpi",         "asound",      "bus",           "driver",     "fs",
+                "irq",          "scsi",        "kcore",         "keys",       "key-users",
+                "kmsg",         "kallsyms",    "interrupts",    "softirqs",   "modules",
+                "config.gz",    "sched_debug", "latency_stats", "timer_list", "timer_stats",
+                "sysrq-trigger"};
+        for (size_t i = 0; i < ARRAY_LEN(paths) && f->n_masks < ARRAY_LEN(f->masks); i++) {
+                char path[48];
+                struct stat st;
+                snprintf(path, sizeof path, "/proc/%s", paths[i]);
+                if (lstat(path, &st) < 0)
+                        continue;
+                struct plan_mask *m = &f->masks[f->n_masks++];
+                snprintf(m->path, sizeof m->path, "proc/%s", paths[i]);
+                m->dir = S_ISDIR(st.st_mode);
+        }
+}
+
+static void note_missing(struct box_host *h, const char *what)
+{
+        size_t n = strlen(h->missing);
+        snprintf(h->missing + n, sizeof h->missing - n, "%s%s", n ? ", " : "", what);
+}
+
+static void find_cgroups(struct box_host *h, bool none)
+{
+        h->cgroups = none ? cgroup_host_none() : cgroup_host_new(NULL);
+        for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+                if (!cgroup_has(h->cgroups, (enum cgroup_controller)c)) {
+                        char text[32];
+                        snprintf(text, sizeof text, "%s limit",
+                                 cgroup_controller_text((enum cgroup_controller)c));
+                        note_missing(h, text);
+                }
+        h->facts.limits_in_cgroup =
+                cgroup_has(h->cgroups, CGROUP_MEMORY) && cgroup_has(h->cgroups, CGROUP_PIDS);
+}
+
+static void find_programs(struct box_host *h, const char *libexec)
+{
+        static const char *const names[] = {"parse", "files"};
+        char self[4096], path[4200];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+        self[n < 0 ? 0 : n] = 0;
+        char *slash = strrchr(self, '/');
+        if (slash)
+                *slash = 0;
+        for (size_t i = 0; i < 2; i++) {
+                snprintf(path, sizeof path, "%s/%s", libexec ? libexec : self, names[i]);
+                h->programs[i] = open(path, O_PATH | O_CLOEXEC);
+        }
+}
+
+static int make_init(struct box_host *h, struct err *err)
+{
+        h->init = memfd_sealed("init", _binary_init_start,
+                               (size_t)(_binary_init_end - _binary_init_start));
+        if (h->init < 0)
+                return err_sys(err, h->init, "init");
+        /* Not readable: a process that runs it is never dumpable, not even before its first
+         * instruction. */
+        return fchmod(h->init, 0111) < 0 ? err_sys(err, -errno, "init") : 0;
+}
+
+int host_new(const struct host_options *o, struct box_host **ret, struct err *err)
+{
+        CLEANUP(host_freep) struct box_host *h = xcalloc(1, sizeof *h);
+        h->state = h->volumes = h->boxes = h->tree = h->etc = h->init = -1;
+        h->programs[0] = h->programs[1] = -1;
+        for (size_t i = 0; i < SLOTS; i++)
+                h->idmaps[i] = -1;
+        h->uid = geteuid();
+        h->gid = getegid();
+        h->facts.rootful = o->rootful;
+        find_cgroups(h, o->no_cgroups); /* before we leave the host's namespaces */
+        find_programs(h, o->libexec);
+        h->landlock_abi = landlock_abi();
+        if (!h->landlock_abi)
+                note_missing(h, "landlock");
+        int r = find_links(&h->facts, err);
+        if (r == 0)
+                r = own_namespaces(h, o, err);
+        if (r == 0)
+                r = open_dirs(h, err);
+        if (r == 0)
+                r = make_trees(h, err);
+        if (r == 0)
+                r = make_init(h, err);
+        if (r < 0)
+                return r;
+        find_masks(&h->facts);
+        *ret = TAKE_PTR(h);
+        return 0;
+}
+
+void host_free(struct box_host *h)
+{
+        if (!h)
+                return;
+        int *fds[] = {&h->state, &h->volumes, &h->boxes,       &h->tree,
+                      &h->etc,   &h->init,    &h->programs[0], &h->programs[1]};
+        for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+                closep(fds[i]);
+        for (size_t i = 0; i < SLOTS; i++)
+                closep(&h->idmaps[i]);
+        cgroup_host_free(h->cgroups);
+        free(h);
+}
+
+/* ---- copies for one sandbox ---- */
+
+static int copy_program(struct box_host *h, uint32_t profile, struct err *err)
+{
+        int program = h->programs[profile == BOX_PARSE ? 0 : 1];
+        if (program < 0)
+                return err_set(err, -ENOENT, "the program of this profile is not installed");
+        auto_close int fd = mount_copy(program, "", false, err);
+        int r = fd < 0 ? fd : mount_set(fd, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+void host_close_trees(int trees[TREE_MAX])
+{
+        for (size_t i = 0; i < TREE_MAX; i++) {
+                closep(&trees[i]);
+                trees[i] = -1;
+        }
+}
+
+static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+                      int trees[TREE_MAX], struct err *err)
+{
+        if (etc_changed(h->cache_mtime)) {
+                int r = make_etc(h, err);
+                if (r < 0)
+                        return r;
+        }
+        if ((trees[TREE_USR] = mount_copy(h->tree, "usr", false, err)) < 0)
+                return trees[TREE_USR];
+        if ((trees[TREE_DEV] = mount_copy(h->tree, "dev", true, err)) < 0)
+                return trees[TREE_DEV];
+        if ((trees[TREE_ETC] = mount_copy(h->etc, "", false, err)) < 0)
+                return trees[TREE_ETC];
+        if (spec->profile != BOX_RUN) {
+                trees[TREE_PROGRAM] = copy_program(h, spec->profile, err);
+                if (trees[TREE_PROGRAM] < 0)
+                        return trees[TREE_PROGRAM];
+        }
+        for (uint32_t i = 0; i < spec->n_mounts; i++) {
+                int fd = volume_mount(h, &spec->mounts[i], slot, err);
+                if (fd < 0)
+                        return err_wrap(err, fd, "volume %s", spec->mounts[i].volume);
+                trees[TREE_VOLUME + i] = fd;
+        }
+        return 0;
+}
+
+int host_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+               int trees[TREE_MAX], struct err *err)
+{
+        for (size_t i = 0; i < TREE_MAX; i++)
+                trees[i] = -1;
+        int r = fill_trees(h, spec, slot, trees, err);
+        if (r < 0)
+                host_close_trees(trees);
+        return r;
+}

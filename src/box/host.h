@@ -1,0 +1,45 @@
+/* host.h - what launch prepares once, before the first sandbox: its own mount namespace (rootless:
+ * its own user namespace too, so that there it may mount), the mount trees that every sandbox gets
+ * a copy of, init's program in a sealed memfd, the parent control groups, the state directories.
+ *
+ * After host_new the calling process is in that namespace; it must have one thread.
+ */
+#pragma once
+#include "box/plan.h"
+#include "os/cgroup.h"
+
+#define SLOT_BASE 0x70000000u /* the first host id of the pool of id ranges */
+#define SLOT_SIZE 65536u
+#define SLOTS     4096 /* slot 0: what volumes have on disk; 1...: running sandboxes */
+
+struct host_options {
+        bool rootful;
+        int state_fd;        /* borrowed; launch's own directory */
+        const char *libexec; /* where parse and files are; NULL: beside our own executable */
+        bool no_cgroups;     /* tests: as on a host without */
+};
+
+struct box_host {
+        struct plan_facts facts;
+        uint32_t uid, gid;   /* our own, before any namespace */
+        int state;           /* the state directory as seen from our namespace */
+        int volumes, boxes;  /* below it */
+        int tree, etc;       /* the prepared mounts; etc, the newest of its kind */
+        int init;            /* sealed memfd, not readable by the sandbox */
+        int programs[2];     /* O_PATH: parse, files; -1: not installed */
+        int64_t cache_mtime; /* of the host's ld.so.cache, of which etc holds a copy */
+        struct cgroup_host *cgroups;
+        int landlock_abi;
+        int idmaps[SLOTS]; /* user namespaces for idmapped mounts, made on first use; else -1 */
+        char missing[256]; /* layers that this host cannot give to any sandbox */
+};
+
+/* Fails when a layer that is required is not to be had. */
+MUST_CHECK int host_new(const struct host_options *o, struct box_host **ret, struct err *err);
+void host_free(struct box_host *h); /* NULL is fine */
+DEFINE_CLEANUP(struct box_host *, host_free);
+/* Fresh copies of the trees that the specification needs, in trees[TREE_MAX] (-1: none). On failure
+ * nothing is left open. */
+MUST_CHECK int host_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+                          int trees[TREE_MAX], struct err *err);
+void host_close_trees(int trees[TREE_MAX]);

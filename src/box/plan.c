@@ -1,0 +1,187 @@
+#include "box/plan.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "box/spec.h"
+#include <assert.h>
+#include <stdio.h>
+
+static struct plan_step *add(struct plan *p, enum plan_kind kind, const char *path)
+{
+        assert(p->n < PLAN_STEPS_MAX); /* bounded by BOX_VOLUMES_MAX and target's length */
+        struct plan_step *s = &p->steps[p->n++];
+        *s = (struct plan_step){.kind = kind, .path = path};
+        return s;
+}
+
+static const char *keep_text(struct plan *p, const char *s, size_t n)
+{
+        assert(p->used + n + 1 <= sizeof p->text);
+        char *to = p->text + p->used;
+        memcpy(to, s, n);
+        to[n] = 0;
+        p->used += n + 1;
+        return to;
+}
+
+static void add_dir(struct plan *p, const char *path, uint32_t mode, bool own)
+{
+        struct plan_step *s = add(p, PLAN_DIR, path);
+        s->mode = mode;
+        s->own = own;
+}
+
+static void add_link(struct plan *p, const char *path, const char *target)
+{
+        add(p, PLAN_LINK, path)->text = target;
+}
+
+static void add_tree(struct plan *p, const char *path, enum plan_tree tree)
+{
+        add(p, PLAN_TREE, path)->tree = tree;
+}
+
+static void add_view(struct plan *p, const char *path, const char *dir)
+{
+        add(p, PLAN_VIEW, path)->text = dir;
+}
+
+static bool has_dir(const struct plan *p, const char *path)
+{
+        for (size_t i = 0; i < p->n; i++)
+                if (p->steps[i].kind == PLAN_DIR && str_eq(p->steps[i].path, path))
+                        return true;
+        return false;
+}
+
+/* The directories of a mount point, from the top. */
+static void add_target(struct plan *p, const char *target)
+{
+        for (const char *end = target + 1; *end;) {
+                end += strcspn(end, "/");
+                const char *dir = keep_text(p, target + 1, (size_t)(end - target - 1));
+                if (!has_dir(p, dir))
+                        add_dir(p, dir, 0755, false);
+                end += *end == '/';
+        }
+}
+
+static void plan_root(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f)
+{
+        add(p, PLAN_ROOT, "")->bytes = spec->disk_bytes;
+        static const char *const dirs[] = {"usr", "etc",      "dev",           "proc",
+                                           "var", ".paddock", ".paddock/empty"};
+        for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+                add_dir(p, dirs[i], 0755, false);
+        add_dir(p, "tmp", 01777, false);
+        add_dir(p, "run", 0755, true);
+        add_dir(p, "work", 0755, true);
+        add_dir(p, ".paddock/shm", 01777, false);
+        add_link(p, "var/tmp", "/tmp");
+        for (size_t i = 0; i < f->n_links; i++)
+                add_link(p, f->links[i].name, f->links[i].target);
+        for (uint32_t i = 0; i < spec->n_mounts; i++)
+                add_target(p, spec->mounts[i].target);
+}
+
+static void plan_mounts(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f)
+{
+        static const char *const writable[] = {"/tmp", "/run", "/work", "/dev"};
+        add_tree(p, "usr", TREE_USR);
+        add_tree(p, "etc", TREE_ETC);
+        add_tree(p, "dev", TREE_DEV);
+        add_view(p, "tmp", "tmp");
+        add_view(p, "run", "run");
+        add_view(p, "work", "work");
+        add_view(p, "dev/shm", ".paddock/shm");
+        add(p, PLAN_PTS, "dev/pts");
+        add(p, PLAN_PROC, "proc");
+        for (size_t i = 0; i < f->n_masks; i++)
+                add(p, PLAN_MASK, f->masks[i].path)->n = f->masks[i].dir;
+        for (size_t i = 0; i < ARRAY_LEN(writable); i++)
+                p->writable[p->n_writable++] = writable[i];
+        for (uint32_t i = 0; i < spec->n_mounts; i++) {
+                const char *target =
+                        keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
+                add_tree(p, target + 1, (enum plan_tree)(TREE_VOLUME + i));
+                if (!spec->mounts[i].read_only)
+                        p->writable[p->n_writable++] = target;
+        }
+}
+
+static void plan_program(struct plan *p, const struct launch_spec *spec)
+{
+        const char *path = spec->profile == BOX_PARSE   ? ".paddock/parse"
+                           : spec->profile == BOX_FILES ? ".paddock/files"
+                                                        : NULL;
+        if (!path)
+                return;
+        add(p, PLAN_FILE, path);
+        add_tree(p, path, TREE_PROGRAM);
+}
+
+struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *facts)
+{
+        struct plan *p = xmalloc(sizeof *p);
+        p->n = p->n_writable = p->used = 0;
+        plan_root(p, spec, facts);
+        plan_mounts(p, spec, facts);
+        plan_program(p, spec);
+        add(p, PLAN_SEAL, "");
+        add(p, PLAN_PIVOT, "");
+        const char *name = spec->hostname[0] ? spec->hostname : "sandbox";
+        add(p, PLAN_HOSTNAME, "")->text = keep_text(p, name, strlen(name));
+        add(p, PLAN_LOOPBACK, "");
+        struct plan_step *limits = add(p, PLAN_LIMITS, "");
+        if (!facts->limits_in_cgroup) {
+                limits->bytes = spec->memory_bytes;
+                limits->n = spec->pids;
+        }
+        add(p, PLAN_IDS, "");
+        add(p, PLAN_LANDLOCK, "");
+        add(p, PLAN_SECCOMP, "")->text = "sandbox";
+        p->writable[p->n_writable] = NULL;
+        return p;
+}
+
+void plan_free(struct plan *p)
+{
+        free(p);
+}
+
+const char *plan_kind_text(enum plan_kind kind)
+{
+        static const char *const names[] = {
+                [PLAN_ROOT] = "root",         [PLAN_DIR] = "directory",
+                [PLAN_FILE] = "file",         [PLAN_LINK] = "link",
+                [PLAN_TREE] = "tree",         [PLAN_VIEW] = "view",
+                [PLAN_PROC] = "proc",         [PLAN_PTS] = "devpts",
+                [PLAN_MASK] = "mask",         [PLAN_SEAL] = "seal",
+                [PLAN_PIVOT] = "pivot",       [PLAN_HOSTNAME] = "hostname",
+                [PLAN_LOOPBACK] = "loopback", [PLAN_LIMITS] = "limits",
+                [PLAN_IDS] = "ids",           [PLAN_LANDLOCK] = "landlock",
+                [PLAN_SECCOMP] = "seccomp",
+        };
+        return names[kind];
+}
+
+int plan_print(const struct plan *p, struct buf *out)
+{
+        for (size_t i = 0; i < p->n; i++) {
+                const struct plan_step *s = &p->steps[i];
+                int r = buf_addf(out, "%s%s%s%s%s", plan_kind_text(s->kind), *s->path ? " " : "",
+                                 s->path, s->text ? " " : "", s->text ? s->text : "");
+                if (r == 0 && s->kind == PLAN_DIR)
+                        r = buf_addf(out, " %04o%s", s->mode, s->own ? " own" : "");
+                if (r == 0 && s->kind == PLAN_TREE)
+                        r = buf_addf(out, " %d", (int)s->tree);
+                if (r == 0 && s->bytes)
+                        r = buf_addf(out, " %llu", (unsigned long long)s->bytes);
+                if (r == 0 && s->kind == PLAN_LIMITS && s->n)
+                        r = buf_addf(out, " %u", s->n);
+                if (r == 0)
+                        r = buf_adds(out, "\n");
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

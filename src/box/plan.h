@@ -1,0 +1,82 @@
+/* plan.h - what has to be done, in order, to turn a fresh process into a sandbox: made from the
+ * specification and a few facts about the host, without touching either. `setup` executes it inside
+ * the new namespaces; plan_print shows it.
+ *
+ *     CLEANUP(plan_freep) struct plan *p = plan_new(&spec, &facts);
+ */
+#pragma once
+#include "base/buf.h"
+#include "link/launch.h"
+
+/* Detached mount trees that the parent opens and the child attaches. */
+enum plan_tree {
+        TREE_USR,
+        TREE_ETC,
+        TREE_DEV,
+        TREE_PROGRAM, /* /.paddock/parse or /.paddock/files */
+        TREE_VOLUME,  /* the first of the volumes */
+        TREE_MAX = TREE_VOLUME + BOX_VOLUMES_MAX
+};
+
+enum plan_kind {
+        PLAN_ROOT,     /* new tmpfs of `bytes`, everything below is relative to it */
+        PLAN_DIR,      /* directory `path`, `mode`; owned by the command if `own` */
+        PLAN_FILE,     /* empty file, a place to mount on */
+        PLAN_LINK,     /* symbolic link `path` -> `text` */
+        PLAN_TREE,     /* attach tree number `tree` at `path` */
+        PLAN_VIEW,     /* attach a writable view of the root's directory `text` at `path` */
+        PLAN_PROC,     /* new /proc of the pid namespace, read-only, others' processes hidden */
+        PLAN_PTS,      /* new devpts */
+        PLAN_MASK,     /* hide the file or directory `path` */
+        PLAN_SEAL,     /* the root becomes read-only */
+        PLAN_PIVOT,    /* it becomes "/", the old one goes */
+        PLAN_HOSTNAME, /* `text` */
+        PLAN_LOOPBACK,
+        PLAN_LIMITS, /* rlimits; `bytes` and `n`: memory and processes, where no cgroup has them */
+        PLAN_IDS,    /* capabilities locked and dropped, uid and gid of the command */
+        PLAN_LANDLOCK, /* read and execute all; write: the writable directories, see `writable` */
+        PLAN_SECCOMP,  /* filter `text` */
+};
+
+struct plan_step {
+        enum plan_kind kind;
+        const char *path, *text;
+        uint64_t bytes;
+        uint32_t mode, n;
+        bool own;
+        enum plan_tree tree;
+};
+
+/* What differs from host to host, found once at start. */
+struct plan_facts {
+        bool rootful;
+        bool limits_in_cgroup; /* memory and pids are the kernel's */
+        struct plan_link {
+                char name[8], target[24];
+        } links[6]; /* "lib" -> "usr/lib" as the host has them */
+        size_t n_links;
+        struct plan_mask {
+                char path[32];
+                bool dir;
+        } masks[24]; /* of /proc, those that the host has */
+        size_t n_masks;
+};
+
+#define PLAN_STEPS_MAX 192
+
+struct plan {
+        struct plan_step steps[PLAN_STEPS_MAX];
+        size_t n;
+        const char *writable[BOX_VOLUMES_MAX + 8]; /* for Landlock; ends with NULL */
+        size_t n_writable;
+        size_t used;
+        char text[24576]; /* the strings that steps point to */
+};
+
+/* The specification must have passed spec_check. Never NULL. */
+struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *facts);
+void plan_free(struct plan *p); /* NULL is fine */
+DEFINE_CLEANUP(struct plan *, plan_free);
+/* One line a step. */
+MUST_CHECK int plan_print(const struct plan *p, struct buf *out);
+const char *plan_kind_text(enum plan_kind kind);

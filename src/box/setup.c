@@ -1,0 +1,280 @@
+#include "box/setup.h"
+#include "base/fd.h"
+#include "box/spec.h"
+#include "link/init.h"
+#include "os/caps.h"
+#include "os/landlock.h"
+#include "os/mount.h"
+#include "os/ns.h"
+#include "os/seccomp.h"
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define CONTROL 3
+
+/* glibc's wrappers would tell its other threads; there are none and fewer calls are faster. */
+static int set_ids(uint32_t id)
+{
+        if (syscall(SYS_setresgid, id, id, id) < 0 || syscall(SYS_setresuid, id, id, id) < 0)
+                return -errno;
+        return 0;
+}
+
+static int make_root(uint64_t bytes, struct err *err)
+{
+        char size[24], inodes[24];
+        snprintf(size, sizeof size, "%llu", (unsigned long long)bytes);
+        snprintf(inodes, sizeof inodes, "%llu", (unsigned long long)(bytes / 4096 + 1024));
+        struct mount_option o[] = {
+                {"size", size}, {"nr_inodes", inodes}, {"mode", "0755"}, {NULL, NULL}};
+        auto_close int fd = mount_new("tmpfs", o, MOUNT_NOSUID | MOUNT_NODEV, err);
+        if (fd < 0)
+                return fd;
+        /* On top of the old root: nothing of the host is needed as a place. */
+        int r = (int)syscall(SYS_move_mount, fd, "", AT_FDCWD, "/", 4 /* F_EMPTY_PATH */);
+        return r < 0 ? err_sys(err, -errno, "new root") : TAKE_FD(fd);
+}
+
+static int make_dir(int root, const struct plan_step *s, struct err *err)
+{
+        if (mkdirat(root, s->path, s->mode) < 0)
+                return err_sys(err, -errno, "%s", s->path);
+        if (s->mode & 01000 && fchmodat(root, s->path, s->mode, 0) < 0) /* umask, sticky bit */
+                return err_sys(err, -errno, "%s", s->path);
+        if (s->own && fchownat(root, s->path, BOX_UID, BOX_UID, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_sys(err, -errno, "%s", s->path);
+        return 0;
+}
+
+static int make_file(int root, const char *path, struct err *err)
+{
+        auto_close int fd = openat(root, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444);
+        return fd < 0 ? err_sys(err, -errno, "%s", path) : 0;
+}
+
+static int attach_copy(int root, const char *from, const char *to, struct err *err)
+{
+        auto_close int fd = mount_copy(root, from, false, err);
+        return fd < 0 ? fd : mount_attach(fd, root, to, err);
+}
+
+static int attach_new(int root, const char *type, const struct mount_option *o, int attrs,
+                      const char *to, struct err *err)
+{
+        auto_close int fd = mount_new(type, o, attrs, err);
+        return fd < 0 ? fd : mount_attach(fd, root, to, err);
+}
+
+static int limit(int what, rlim_t most, struct err *err)
+{
+        struct rlimit l;
+        if (getrlimit(what, &l) < 0)
+                return err_sys(err, -errno, "limit %d", what);
+        if (most < l.rlim_max)
+                l.rlim_max = most;
+        if (most < l.rlim_cur || l.rlim_cur < l.rlim_max)
+                l.rlim_cur = l.rlim_max < most ? l.rlim_max : most;
+        return setrlimit(what, &l) < 0 ? err_sys(err, -errno, "limit %d", what) : 0;
+}
+
+static int set_limits(const struct plan_step *s, struct err *err)
+{
+        /* 1, not 0: with 0 the kernel would still feed a host's piped core_pattern. */
+        static const struct {
+                int what;
+                rlim_t most;
+        } limits[] = {
+                {RLIMIT_CORE, 1},          {RLIMIT_NOFILE, 4096},     {RLIMIT_MEMLOCK, 65536},
+                {RLIMIT_MSGQUEUE, 819200}, {RLIMIT_SIGPENDING, 1024}, {RLIMIT_NICE, 0},
+                {RLIMIT_RTPRIO, 0},        {RLIMIT_STACK, 8u << 20},
+        };
+        int r = 0;
+        for (size_t i = 0; i < ARRAY_LEN(limits) && r == 0; i++)
+                r = limit(limits[i].what, limits[i].most, err);
+        if (r == 0 && s->bytes)
+                r = limit(RLIMIT_DATA, s->bytes, err);
+        if (r == 0 && s->n)
+                r = limit(RLIMIT_NPROC, s->n, err);
+        return r;
+}
+
+static int drop_ids(bool rootful, struct err *err)
+{
+        int r = caps_lock(err);
+        if (r < 0)
+                return r;
+        if (rootful && syscall(SYS_setgroups, 0, NULL) < 0)
+                return err_sys(err, -errno, "groups");
+        r = set_ids(BOX_UID);
+        return r < 0 ? err_sys(err, r, "user id %d", BOX_UID) : caps_drop(err);
+}
+
+static int apply_landlock(const struct plan *p, struct err *err)
+{
+        struct landlock_rule rules[ARRAY_LEN(p->writable) + 2] = {
+                {"/", LANDLOCK_READ | LANDLOCK_EXECUTE}};
+        for (size_t i = 0; i < p->n_writable; i++)
+                rules[i + 1] = (struct landlock_rule){
+                        p->writable[i], LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXECUTE};
+        int r = landlock_apply(rules, false, err); /* its TCP is its own network namespace's */
+        return r < 0 ? r : 0;
+}
+
+static int mask(int root, const struct plan_step *s, struct err *err)
+{
+        auto_close int fd = mount_copy(root, s->n ? ".paddock/empty" : "dev/null", false, err);
+        int r = fd < 0 ? fd : s->n ? mount_set(fd, MOUNT_RO, err) : 0;
+        return r < 0 ? r : mount_attach(fd, root, s->path, err);
+}
+
+static int step(const struct setup *s, const struct plan_step *p, int *root, struct err *err)
+{
+        static const struct mount_option proc[] = {{"hidepid", "invisible"}, {NULL, NULL}};
+        static const struct mount_option pts[] = {
+                {"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
+        switch (p->kind) {
+        case PLAN_ROOT:
+                *root = make_root(p->bytes, err);
+                return *root < 0 ? *root : 0;
+        case PLAN_DIR:
+                return make_dir(*root, p, err);
+        case PLAN_FILE:
+                return make_file(*root, p->path, err);
+        case PLAN_LINK:
+                return symlinkat(p->text, *root, p->path) < 0 ? err_sys(err, -errno, "%s", p->path)
+                                                              : 0;
+        case PLAN_TREE:
+                return mount_attach(s->trees[p->tree], *root, p->path, err);
+        case PLAN_VIEW:
+                return attach_copy(*root, p->text, p->path, err);
+        case PLAN_PROC:
+                return attach_new(*root, "proc", proc,
+                                  MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, p->path,
+                                  err);
+        case PLAN_PTS:
+                return attach_new(*root, "devpts", pts, MOUNT_NOSUID | MOUNT_NOEXEC, p->path, err);
+        case PLAN_MASK:
+                return mask(*root, p, err);
+        case PLAN_SEAL:
+                return mount_set(*root, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
+        case PLAN_PIVOT:
+                return mount_pivot(*root, err);
+        case PLAN_HOSTNAME:
+                return sethostname(p->text, strlen(p->text)) < 0 ? err_sys(err, -errno, "hostname")
+                                                                 : 0;
+        case PLAN_LOOPBACK:
+                return ns_loopback_up(err);
+        case PLAN_LIMITS:
+                return set_limits(p, err);
+        case PLAN_IDS:
+                return drop_ids(s->rootful, err);
+        case PLAN_LANDLOCK:
+                return apply_landlock(s->plan, err);
+        case PLAN_SECCOMP:
+                return seccomp_install(seccomp_find(p->text), err);
+        }
+        return err_set(err, -EINVAL, "unknown step");
+}
+
+NORETURN static void fail(const struct setup *s, int code, const struct err *err)
+{
+        struct init_failed f = {.code = code};
+        snprintf(f.text, sizeof f.text, "%.255s", err_text(err));
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, 1024);
+        if (wire_encode(link_find(&init_link, INIT_FAILED)->req, &f, &b, NULL) == 0) {
+                struct link_message m = {
+                        .verb = INIT_FAILED, .flags = LINK_EVENT, .body = {b.data, b.len}};
+                if (link_send(s->control, &init_link, &m) < 0)
+                        _exit(1); /* launch is gone: it will be swept */
+        }
+        _exit(1);
+}
+
+/* An ordinary user's single id. */
+static int map_self(const struct setup *s, struct err *err)
+{
+        struct ns_map uid = {BOX_UID, s->uid, 1}, gid = {BOX_UID, s->gid, 1};
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* for /proc/self to be ours */
+        int r = ns_write_maps(0, &uid, &gid, true, err);
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        return r;
+}
+
+/* Blocks until the parent has mapped the ids and put us into the cgroups. */
+static int wait_at_gate(const struct setup *s, struct err *err)
+{
+        char c;
+        ssize_t n = recv(s->control, &c, 1, 0);
+        if (n != 1)
+                _exit(1); /* launch died */
+        umask(022);
+        /* In its own session from the start: no controlling terminal of the host. */
+        if (setsid() < 0)
+                return err_sys(err, -errno, "session");
+        if (s->cgroup_ns && unshare(CLONE_NEWCGROUP) < 0)
+                return err_sys(err, -errno, "cgroup namespace");
+        if (!s->rootful)
+                return map_self(s, err);
+        int r = set_ids(0);
+        return r < 0 ? err_sys(err, r, "root of the namespace") : 0;
+}
+
+/* Descriptors 0-2 from the sandbox's own /dev/null, 3 the control socket, nothing else: the rest is
+ * close-on-exec by birth and, for whatever was forgotten, by this. */
+static int arrange_fds(const struct setup *s, int init, struct err *err)
+{
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (null < 0)
+                return err_sys(err, -errno, "/dev/null");
+        for (int i = 0; i < 3; i++)
+                if (dup2(null, i) < 0)
+                        return err_sys(err, -errno, "descriptor %d", i);
+        if (dup3(s->control, CONTROL, 0) < 0)
+                return err_sys(err, -errno, "control socket");
+        if (syscall(SYS_close_range, CONTROL + 1u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) < 0)
+                return err_sys(err, -errno, "descriptors");
+        return init;
+}
+
+NORETURN void setup_run(const struct setup *given)
+{
+        struct err err = {0};
+        struct setup s = *given;
+        int root = -1;
+        /* Out of the way of the numbers 0 to 3. */
+        s.control = fcntl(s.control, F_DUPFD_CLOEXEC, 10);
+        s.init = fcntl(s.init, F_DUPFD_CLOEXEC, 10);
+        if (s.control < 0 || s.init < 0)
+                _exit(1);
+        int r = wait_at_gate(&s, &err);
+        if (r < 0)
+                fail(&s, r, &err);
+        for (size_t i = 0; i < s.plan->n; i++) {
+                const struct plan_step *p = &s.plan->steps[i];
+                if (p->kind == PLAN_IDS) { /* the last moment at which every path may be opened */
+                        r = arrange_fds(&s, s.init, &err);
+                        s.control = CONTROL;
+                        if (r < 0)
+                                fail(&s, r, &err);
+                }
+                r = step(&s, p, &root, &err);
+                if (r < 0) {
+                        err_wrap(&err, r, "%s", plan_kind_text(p->kind));
+                        fail(&s, r, &err);
+                }
+        }
+        static char *none[] = {NULL};
+        static char *argv[] = {(char *)"init", NULL};
+        syscall(SYS_execveat, s.init, "", argv, none, AT_EMPTY_PATH);
+        err_sys(&err, -errno, "init");
+        fail(&s, err.code, &err);
+}

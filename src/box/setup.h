@@ -1,0 +1,17 @@
+/* setup.h - the child's side of making a sandbox: from clone3 to the start of init. */
+#pragma once
+#include "box/plan.h"
+
+struct setup {
+        const struct plan *plan;
+        int trees[TREE_MAX]; /* detached mounts, -1 where there is none */
+        int control;         /* our end of the init link; init finds it as descriptor 3 */
+        int init;            /* sealed memfd with init's program */
+        bool rootful;        /* 0 of the new user namespace is mapped: take it while mounting */
+        uint32_t uid, gid;   /* rootless: ours, in the parent's user namespace */
+        bool cgroup_ns;      /* the caller is in its cgroup by the time the gate opens */
+};
+
+/* Waits for one byte on `control` (the maps are written, the cgroups joined), executes the plan and
+ * becomes init. What fails is reported as INIT_FAILED with the step. */
+NORETURN void setup_run(const struct setup *s);

@@ -1,0 +1,125 @@
+#include "box/spawn.h"
+#include "base/fd.h"
+#include "box/setup.h"
+#include "box/spec.h"
+#include "os/ns.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static void close_all(int *fds, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                closep(&fds[i]);
+                fds[i] = -1;
+        }
+}
+
+void spawned_close_stdio(struct spawned *s, bool outer, bool inner)
+{
+        if (outer)
+                close_all(s->outer, 3);
+        if (inner)
+                close_all(s->inner, 3);
+}
+
+static int make_pipes(struct spawned *s, struct err *err)
+{
+        for (int i = 0; i < 3; i++) {
+                int p[2];
+                if (pipe2(p, O_CLOEXEC) < 0)
+                        return err_sys(err, -errno, "pipe");
+                s->inner[i] = p[i == 0 ? 0 : 1];
+                s->outer[i] = p[i == 0 ? 1 : 0];
+        }
+        return 0;
+}
+
+/* Rootful: the sandbox's own range. An ordinary user's child writes its map itself: its /proc files
+ * are not ours to open while it is not dumpable. */
+static int write_maps(struct box_host *h, pid_t pid, uint32_t slot, struct err *err)
+{
+        struct ns_map range = {0, SLOT_BASE + slot * SLOT_SIZE, SLOT_SIZE};
+        return h->facts.rootful ? ns_write_maps(pid, &range, &range, false, err) : 0;
+}
+
+static int admit(struct box_host *h, const struct launch_spec *spec, struct spawned *s,
+                 uint32_t slot, bool born, struct err *err)
+{
+        int r = write_maps(h, s->pid, slot, err);
+        if (r == 0)
+                r = cgroup_join(h->cgroups, spec->id, s->pid, born, err);
+        if (r == 0 && send(s->control, "", 1, MSG_NOSIGNAL) != 1)
+                r = err_sys(err, -errno, "the new process");
+        return r < 0 ? r : fd_nonblock(s->control, true);
+}
+
+static void kill_child(struct spawned *s)
+{
+        kill(s->pid, SIGKILL); /* our child, not yet reaped */
+        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        closep(&s->pidfd);
+}
+
+static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+                      const int trees[TREE_MAX], struct spawned *s, struct err *err)
+{
+        CLEANUP(plan_freep) struct plan *plan = plan_new(spec, &h->facts);
+        auto_close int cgroup = cgroup_open(h->cgroups, spec->id);
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return err_sys(err, -errno, "socket pair");
+        s->control = pair[0];
+        auto_close int inner = pair[1];
+        struct setup setup = {.plan = plan,
+                              .control = inner,
+                              .init = h->init,
+                              .rootful = h->facts.rootful,
+                              .uid = h->uid,
+                              .gid = h->gid,
+                              .cgroup_ns = true};
+        memcpy(setup.trees, trees, sizeof setup.trees);
+        s->pid = ns_fork(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                                 CLONE_NEWUTS,
+                         cgroup, &s->pidfd, err);
+        if (s->pid == 0) {
+                close(s->control); /* ours would keep theirs from ever ending */
+                setup_run(&setup);
+        }
+        if (s->pid < 0)
+                return s->pid;
+        int r = admit(h, spec, s, slot, cgroup >= 0, err);
+        if (r < 0)
+                kill_child(s);
+        return r;
+}
+
+int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot, struct spawned *ret,
+          struct err *err)
+{
+        struct spawned s = {0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
+        struct cgroup_limits limits = {spec->memory_bytes, spec->pids + 1, spec->cpu_milli};
+        int trees[TREE_MAX];
+        int r = cgroup_make(h->cgroups, spec->id, &limits, err); /* + 1 process: init */
+        if (r < 0)
+                return r;
+        r = host_trees(h, spec, slot, trees, err);
+        if (r == 0) {
+                r = make_pipes(&s, err);
+                if (r == 0)
+                        r = fork_child(h, spec, slot, trees, &s, err);
+                host_close_trees(trees);
+        }
+        if (r == 0) {
+                *ret = s;
+                return 0;
+        }
+        spawned_close_stdio(&s, true, true);
+        closep(&s.control);
+        if (cgroup_remove(h->cgroups, spec->id) < 0)
+                return err_wrap(err, r, "control group left behind");
+        return r;
+}

@@ -1,0 +1,18 @@
+/* spawn.h - the parent's side of making a sandbox: cgroups, trees, namespaces, id maps, until the
+ * child may go on by itself. `setup` is the other side. */
+#pragma once
+#include "box/host.h"
+
+struct spawned {
+        pid_t pid;
+        int pidfd;
+        int control;  /* launch's end of the init link, non-blocking */
+        int outer[3]; /* stdin (written), stdout, stderr (read): for the asker and keep */
+        int inner[3]; /* the other ends, for init */
+};
+
+/* On failure everything is undone, cgroups included. The child is on its way afterwards: it sends
+ * INIT_FAILED, or INIT_HELLO from init. */
+MUST_CHECK int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+                     struct spawned *ret, struct err *err);
+void spawned_close_stdio(struct spawned *s, bool outer, bool inner);

@@ -1,0 +1,12 @@
+/* volume.h - volumes: directories of launch's state, one an id, owned on disk by the command's user
+ * of slot 0. A sandbox sees one through an idmapped mount, so that no file is ever chowned; without
+ * privileges the ids are our own and no map is needed. */
+#pragma once
+#include "box/host.h"
+
+MUST_CHECK int volume_create(struct box_host *h, const char *id, struct err *err);
+/* -EBUSY while `busy`; 0 also when there is none. */
+MUST_CHECK int volume_remove(struct box_host *h, const char *id, struct err *err);
+/* A detached mount of the volume's directory for the sandbox in that slot. */
+MUST_CHECK int volume_mount(struct box_host *h, const struct launch_mount *m, uint32_t slot,
+                            struct err *err);

@@ -1,0 +1,52 @@
+/* cgroup.h - control groups of every layout: v2, v1, both at once ("hybrid"), none.
+ *
+ * Groups are made in the directory `paddock` below the caller's own group. In the hybrid layout
+ * each controller is used where the host has it, and the v2 tree, with or without controllers,
+ * serves to kill and to account.
+ *
+ *     CLEANUP(cgroup_host_freep) struct cgroup_host *h = cgroup_host_new(&why);
+ *     r = cgroup_make(h, id, &limits, err);     then be born in it or cgroup_join
+ *     cgroup_kill(h, id); cgroup_stats(h, id, &stats); r = cgroup_remove(h, id);
+ */
+#pragma once
+#include "base/err.h"
+#include <sys/types.h>
+
+enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_CONTROLLERS };
+
+struct cgroup_host; /* opaque */
+struct cgroup_limits {
+        uint64_t memory_bytes; /* 0: no limit, here and below */
+        uint32_t pids, cpu_milli;
+};
+struct cgroup_stats {
+        uint64_t peak_memory_bytes, cpu_us; /* 0 where the kernel does not say */
+        uint64_t oom_kills;
+        bool populated; /* some process is left */
+};
+
+/* Finds the caller's groups and makes `paddock` below them. Never NULL: without any writable group
+ * the mode is "none". `why` (may be NULL) gets the reason of what is missing. */
+struct cgroup_host *cgroup_host_new(struct err *why);
+struct cgroup_host *cgroup_host_none(void);   /* mode "none" */
+void cgroup_host_free(struct cgroup_host *h); /* NULL is fine; leaves the directories */
+DEFINE_CLEANUP(struct cgroup_host *, cgroup_host_free);
+const char *cgroup_mode(const struct cgroup_host *h); /* "v2" "v1" "hybrid" "none" */
+bool cgroup_has(const struct cgroup_host *h, enum cgroup_controller c);
+const char *cgroup_controller_text(enum cgroup_controller c);
+
+/* Makes the group and writes the limits that the host has controllers for. All or nothing. */
+MUST_CHECK int cgroup_make(const struct cgroup_host *h, const char *name,
+                           const struct cgroup_limits *limits, struct err *err);
+/* The v2 directory, for clone3's CLONE_INTO_CGROUP; -ENOENT where there is none. */
+MUST_CHECK int cgroup_open(const struct cgroup_host *h, const char *name);
+/* Puts a process into it; `born`: it is in the v2 group already. */
+MUST_CHECK int cgroup_join(const struct cgroup_host *h, const char *name, pid_t pid, bool born,
+                           struct err *err);
+/* Kills every process in it. */
+void cgroup_kill(const struct cgroup_host *h, const char *name);
+void cgroup_stats_read(const struct cgroup_host *h, const char *name, struct cgroup_stats *ret);
+/* 0 also when it is not there; -EBUSY while processes are in it. */
+MUST_CHECK int cgroup_remove(const struct cgroup_host *h, const char *name);
+/* Calls fn for every group that exists, for sweeping. */
+void cgroup_each(const struct cgroup_host *h, void (*fn)(void *ctx, const char *name), void *ctx);
