@@ -27,6 +27,13 @@
 
 /* documents */
 #define DOC_BYTES_MAX    (256ull << 20) /* one file that is parsed; larger is reported, not read */
+#define DOC_TEXT_MAX     (64ull << 20)  /* text taken from one file; the rest is cut and said so */
+#define DOC_BLOCKS_MAX   (2u << 20)     /* pieces of that text */
+#define DOC_HTML_MAX     (32u << 20)    /* parsed as a tree: some 20 bytes of memory for each */
+#define DOC_FREE_INFLATE (16ull << 20)  /* may always come out of a compressed file */
+#define DOC_RATIO_MAX    200            /* and beyond that at most so many times its size */
+#define DOC_ENTRIES_MAX  10000          /* of one archive */
+#define DOC_CHILD_MS     60000          /* a helper program (pdftotext) for one file */
 #define PASSAGE_TEXT_MAX 8192           /* bytes of one passage */
 #define QUERY_TEXT_MAX   4096           /* bytes of a search query or question */
 #define SEARCH_HITS_MAX  100            /* results of one search */

@@ -118,7 +118,27 @@ static int migrate(struct db *db, struct err *err)
         return 0;
 }
 
-static int prepare_file(struct db *db, struct err *err)
+static int prepare_shared(struct db *db, struct err *err)
+{
+        static const char setup[] = "PRAGMA busy_timeout=10000;"
+                                    "PRAGMA journal_mode=WAL;"
+                                    "PRAGMA synchronous=NORMAL;"
+                                    "PRAGMA foreign_keys=ON;"
+                                    "PRAGMA trusted_schema=OFF;"
+                                    "PRAGMA temp_store=MEMORY;";
+        int r = db_script(db, setup, err);
+        return r < 0 ? r : migrate(db, err);
+}
+
+static int prepare_reader(struct db *db, struct err *err)
+{
+        return db_script(db,
+                         "PRAGMA busy_timeout=10000; PRAGMA query_only=ON;"
+                         "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY;",
+                         err);
+}
+
+static int prepare_owned(struct db *db, struct err *err)
 {
         /* EXCLUSIVE before the first access: the wal-index then lives on the heap. The first write
          * takes the lock, so it is asked for at once and a second owner is told here. */
@@ -129,26 +149,49 @@ static int prepare_file(struct db *db, struct err *err)
                                     "PRAGMA trusted_schema=OFF;"
                                     "PRAGMA temp_store=MEMORY;"
                                     "BEGIN IMMEDIATE; COMMIT;";
-        sqlite3_extended_result_codes(db->handle, 1);
-        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
         int r = db_script(db, setup, err);
         return r < 0 ? r : migrate(db, err);
 }
 
-int db_open(const char *path, const struct db_schema *schema, struct db **ret, struct err *err)
+static int open_with(const char *path, const struct db_schema *schema, int flags,
+                     int (*prepare)(struct db *, struct err *), struct db **ret, struct err *err)
 {
         auto_db struct db *db = xcalloc(1, sizeof *db);
         db->schema = schema;
         int rc = sqlite3_open_v2(path, &db->handle,
-                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                                 NULL);
+                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags, NULL);
         if (rc != SQLITE_OK)
                 return fail(db, rc, err, path);
-        int r = prepare_file(db, err);
+        sqlite3_extended_result_codes(db->handle, 1);
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
+        int r = prepare(db, err);
         if (r < 0)
                 return err_wrap(err, r, "%s", path);
         *ret = TAKE_PTR(db);
         return 0;
+}
+
+int db_open(const char *path, const struct db_schema *schema, struct db **ret, struct err *err)
+{
+        return open_with(path, schema, SQLITE_OPEN_CREATE, prepare_owned, ret, err);
+}
+
+int db_open_shared(const char *path, const struct db_schema *schema, struct db **ret,
+                   struct err *err)
+{
+        return open_with(path, schema, SQLITE_OPEN_CREATE, prepare_shared, ret, err);
+}
+
+int db_open_reader(const char *path, const struct db_schema *schema, struct db **ret,
+                   struct err *err)
+{
+        return open_with(path, schema, 0, prepare_reader, ret, err);
+}
+
+int db_checkpoint(struct db *db, struct err *err)
+{
+        int rc = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        return rc == SQLITE_OK ? 0 : fail(db, rc, err, "checkpoint");
 }
 
 void db_close(struct db *db)

@@ -5,6 +5,10 @@
  * no shared-memory file is needed). A change is on the disk when db_do or db_commit returns
  * (synchronous=FULL). One thread.
  *
+ * A file that is read by one thread while another writes is opened with db_open_shared, then once
+ * for each reading thread with db_open_reader. Its changes survive the death of the process when
+ * db_commit returns, and that of the machine after db_checkpoint: it is for what can be made again.
+ *
  * The schema is a list of migrations, SQL text each; number n brings version n-1 to version n. A
  * migration that was ever released is never edited. tests/data keeps a file of version 1, from
  * which the tests start.
@@ -36,6 +40,13 @@ struct db_schema {
  * -EBADMSG: not a database, or damaged. */
 MUST_CHECK int db_open(const char *path, const struct db_schema *schema, struct db **ret,
                        struct err *err);
+MUST_CHECK int db_open_shared(const char *path, const struct db_schema *schema, struct db **ret,
+                              struct err *err);
+/* Sees what was committed when its statement began; never writes, never waits for the writer. */
+MUST_CHECK int db_open_reader(const char *path, const struct db_schema *schema, struct db **ret,
+                              struct err *err);
+/* Moves what was committed from the log into the file, synced. */
+MUST_CHECK int db_checkpoint(struct db *db, struct err *err);
 void db_close(struct db *db); /* NULL is fine */
 DEFINE_CLEANUP(struct db *, db_close);
 #define auto_db CLEANUP(db_closep)
