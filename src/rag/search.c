@@ -133,9 +133,10 @@ int search_run(struct manifest *m, const char *text, const char *prefix, uint32_
                 r = candidates(m, buf_text(&q.all), prefix, many, ALL_BONUS, &h, err);
         if (r < 0)
                 return r;
-        if (h.n)
+        if (h.n) {
                 qsort(h.h, h.n, sizeof *h.h, better);
-        r = keep_different(&h, limit);
+                r = keep_different(&h, limit);
+        }
         if (r < 0)
                 return err_sys(err, r, "search");
         *ret = h;

@@ -184,7 +184,8 @@ int epub_parse(struct doc *d, struct slice bytes, struct err *err)
                 doc_status(d, PARSE_ENCRYPTED, "the book is encrypted");
         if (damage < 0 && (damage != -EBADMSG || !b.n))
                 return damage == -EACCES ? 0 : err_set(err, damage, "%s", err_text(&why));
-        qsort(b.pages, b.n, sizeof *b.pages, by_name);
+        if (b.n)
+                qsort(b.pages, b.n, sizeof *b.pages, by_name);
         int r = read_spine(d, &b, err);
         for (size_t i = 0; i < b.n && r == 0; i++)
                 if (!str_ends(b.pages[i].name, "nav.xhtml"))
