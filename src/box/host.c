@@ -292,6 +292,8 @@ void host_free(struct box_host *h)
 {
         if (!h)
                 return;
+        if (h->tree >= 0)
+                mount_detach(h->state, "tree");
         int *fds[] = {&h->state, &h->volumes, &h->boxes,       &h->tree,
                       &h->etc,   &h->init,    &h->programs[0], &h->programs[1]};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)

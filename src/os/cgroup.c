@@ -2,7 +2,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -409,25 +408,12 @@ int cgroup_remove(const struct cgroup_host *h, const char *name)
         return each_dir(h, remove_one, name);
 }
 
-static void each_in(int dir, void (*fn)(void *, const char *), void *ctx)
+static int absent(int dir, const char *name)
 {
-        int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *d = copy < 0 ? NULL : fdopendir(copy);
-        if (!d) {
-                closep(&copy);
-                return;
-        }
-        for (struct dirent *e; (e = readdir(d));)
-                if (e->d_type == DT_DIR && e->d_name[0] != '.')
-                        fn(ctx, e->d_name);
-        closedir(d);
+        return faccessat(dir, name, F_OK, 0) == 0 ? -EEXIST : 0;
 }
 
-void cgroup_each(const struct cgroup_host *h, void (*fn)(void *ctx, const char *name), void *ctx)
+bool cgroup_exists(const struct cgroup_host *h, const char *name)
 {
-        if (h->v2 >= 0)
-                each_in(h->v2, fn, ctx);
-        for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-                if (h->v1[c] >= 0)
-                        each_in(h->v1[c], fn, ctx);
+        return each_dir(h, absent, name) < 0;
 }

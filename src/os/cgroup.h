@@ -48,5 +48,5 @@ void cgroup_kill(const struct cgroup_host *h, const char *name);
 void cgroup_stats_read(const struct cgroup_host *h, const char *name, struct cgroup_stats *ret);
 /* 0 also when it is not there; -EBUSY while processes are in it. */
 MUST_CHECK int cgroup_remove(const struct cgroup_host *h, const char *name);
-/* Calls fn for every group that exists, for sweeping. */
-void cgroup_each(const struct cgroup_host *h, void (*fn)(void *ctx, const char *name), void *ctx);
+/* Whether anything of it exists. */
+bool cgroup_exists(const struct cgroup_host *h, const char *name);

@@ -2,13 +2,15 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 
 /* glibc before 2.36 has no wrappers, and its <sys/mount.h> and <linux/mount.h> do not go together.
  */
-#define MS_REC_     16384
-#define MS_SLAVE_   (1 << 19)
-#define MNT_DETACH_ 2
+#define MS_REC_          16384
+#define MS_SLAVE_        (1 << 19)
+#define MNT_DETACH_      2
+#define UMOUNT_NOFOLLOW_ 8
 
 static int sys(long r)
 {
@@ -98,6 +100,13 @@ int mount_unshare_propagation(struct err *err)
         if (syscall(SYS_mount, "none", "/", NULL, MS_REC_ | MS_SLAVE_, NULL) < 0)
                 return err_sys(err, -errno, "mount propagation");
         return 0;
+}
+
+void mount_detach(int dirfd, const char *path)
+{
+        char at[4200]; /* umount2 knows no descriptors */
+        snprintf(at, sizeof at, "/proc/self/fd/%d/%s", dirfd, path);
+        syscall(SYS_umount2, at, MNT_DETACH_ | UMOUNT_NOFOLLOW_);
 }
 
 int dir_open_beneath(int dirfd, const char *path)

@@ -31,5 +31,7 @@ MUST_CHECK int mount_attach(int fd, int dirfd, const char *path, struct err *err
 MUST_CHECK int mount_pivot(int fd, struct err *err);
 /* Nothing that is mounted in this namespace from now on is seen in another. */
 MUST_CHECK int mount_unshare_propagation(struct err *err);
+/* Takes off what is mounted at path below dirfd, busy or not. */
+void mount_detach(int dirfd, const char *path);
 /* A directory below dirfd, no link or mount crossed on the way; O_PATH. path "" = dirfd. */
 MUST_CHECK int dir_open_beneath(int dirfd, const char *path);

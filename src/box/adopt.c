@@ -1,0 +1,99 @@
+/* adopt.c - after a restart of launch: running sandboxes are taken on with the descriptors that
+ * keep holds, those that were being made are swept, those whose descriptors are gone are lost. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "box/box.h"
+#include "link/keep.h"
+#include <signal.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+
+static void found_journal(void *ctx, const struct journal *j)
+{
+        struct boxes *all = ctx;
+        struct box *b = box_add(all, j);
+        if (j->slot < SLOTS && j->stage != JOURNAL_ENDED)
+                all->slots[j->slot] = true;
+        if (j->stage == 0)
+                box_lost(b, "its record cannot be read");
+        else if (j->stage == JOURNAL_MAKING)
+                box_lost(b, "launch was ended while it was being made");
+        else if (j->stage == JOURNAL_ENDED)
+                box_remove_group(b); /* most often gone already */
+}
+
+int boxes_recover(struct boxes *all, struct err *err)
+{
+        int r = journal_each(all->c.host->boxes, found_journal, all);
+        return r < 0 ? err_sys(err, r, "journals") : 0;
+}
+
+/* ---- with keep ---- */
+
+struct question {
+        struct boxes *all;
+        char id[ID_TEXT_LEN + 1];
+};
+
+static void on_init(void *ctx, const struct peer_answer *a)
+{
+        struct question q = *(struct question *)ctx;
+        free(ctx);
+        struct box *b = box_find(q.all, q.id);
+        if (!b || a->status == -ECANCELED || a->status == -EPIPE)
+                return; /* asked again when keep is back */
+        if (b->j.stage != JOURNAL_RUNNING) {
+                if (a->status == 0 && a->n_fds == 2)
+                        pidfd_send_signal(a->fds[1], SIGKILL, NULL, 0);
+                box_keep_drop(b, "");
+                return;
+        }
+        if (b->s.pidfd >= 0)
+                return;
+        if (a->status < 0 || a->n_fds != 2) {
+                box_lost(b, "its descriptors are gone: the host or the role keep was restarted");
+                return;
+        }
+        b->s.control = TAKE_FD(a->fds[0]);
+        b->s.pidfd = TAKE_FD(a->fds[1]);
+        log_info("box.adopted", kv("id", b->j.result.id));
+        box_watch(b);
+}
+
+static void on_entry(void *ctx, const struct peer_answer *a)
+{
+        struct boxes *all = ctx;
+        const struct keep_entry *e = a->rep;
+        struct peer *keep = all->c.peer(all->c.peer_ctx, "keep");
+        if (a->status < 0 || !e->id[0] || !keep || box_find(all, e->id))
+                return;
+        struct journal j = {.stage = JOURNAL_ENDED, .result.state = BOX_ENDED};
+        struct box *unknown = box_add(all, &j);
+        memcpy(unknown->j.result.id, e->id, sizeof j.result.id);
+        box_keep_drop(unknown, "");
+        box_free(unknown);
+}
+
+void boxes_keep_up(struct boxes *all)
+{
+        struct peer *keep = all->c.peer(all->c.peer_ctx, "keep");
+        struct keep_key any = {0};
+        if (!keep)
+                return;
+        for (struct box *b = all->first; b; b = b->next) {
+                struct keep_key key = {.name = "init"};
+                snprintf(key.id, sizeof key.id, "%s", b->j.result.id);
+                int held[2] = {b->s.control, b->s.pidfd};
+                if (b->s.pidfd >= 0 && b->j.stage == JOURNAL_RUNNING) {
+                        box_keep_put(b, "init", held, 2, NULL); /* keep was restarted */
+                } else if (b->s.pidfd < 0 &&
+                           (b->j.stage == JOURNAL_RUNNING || b->j.result.reason == BOX_LOST)) {
+                        struct question *q = xcalloc(1, sizeof *q);
+                        q->all = all;
+                        memcpy(q->id, key.id, sizeof q->id);
+                        peer_call(keep, KEEP_GET, &key, NULL, 0, on_init, q);
+                }
+        }
+        peer_call(keep, KEEP_LIST, &any, NULL, 0, on_entry, all);
+}

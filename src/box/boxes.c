@@ -1,0 +1,208 @@
+#include "box/boxes.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "box/box.h"
+#include "box/spec.h"
+#include "box/volume.h"
+#include <signal.h>
+
+/* The sandbox that an asker means; another asker's does not exist for it. */
+static struct box *own(struct boxes *all, const char *asker, const char *id,
+                       struct peer_request *rq)
+{
+        struct box *b = box_find(all, id);
+        if (b && str_eq(b->j.asker, asker) && !b->failed)
+                return b;
+        peer_fail(rq, -ENOENT, "no such sandbox");
+        return NULL;
+}
+
+static void on_create(struct boxes *all, const char *asker, struct peer_request *rq,
+                      const void *req, int *fds, uint32_t n_fds)
+{
+        const struct launch_spec *spec = req;
+        struct err err = {0};
+        if (n_fds != 1) {
+                peer_fail(rq, -EINVAL, "command: one descriptor expected");
+        } else if (spec_check(spec, &err) < 0) {
+                peer_fail_err(rq, &err);
+        } else if (box_find(all, spec->id)) {
+                peer_fail(rq, -EEXIST, "id: there is a sandbox of that id");
+        } else {
+                box_create(all, asker, spec, TAKE_FD(fds[0]), rq);
+        }
+}
+
+static void on_query(struct boxes *all, const char *asker, struct peer_request *rq, const void *req,
+                     int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        const struct launch_id *q = req;
+        struct box *b = own(all, asker, q->id, rq);
+        if (b)
+                peer_reply(rq, &b->j.result, NULL, 0, false);
+}
+
+static void done(struct peer_request *rq, int r)
+{
+        if (r < 0)
+                peer_fail(rq, r, "%s", errno_text(r));
+        else
+                peer_reply(rq, &(struct launch_empty){0}, NULL, 0, false);
+}
+
+static void on_signal(struct boxes *all, const char *asker, struct peer_request *rq,
+                      const void *req, int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        const struct launch_signal *s = req;
+        struct box *b = own(all, asker, s->id, rq);
+        if (!b)
+                return;
+        if (s->signal < 1 || s->signal >= NSIG)
+                peer_fail(rq, -EINVAL, "signal: expected 1 to 64");
+        else if (b->j.stage == JOURNAL_ENDED)
+                peer_fail(rq, -ESRCH, "the sandbox has ended");
+        else if (b->j.stage == JOURNAL_MAKING || !b->control_io)
+                peer_fail(rq, -EAGAIN, "the sandbox is not ready yet");
+        else
+                done(rq, box_signal(b, s->signal));
+}
+
+static void on_stop(struct boxes *all, const char *asker, struct peer_request *rq, const void *req,
+                    int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        const struct launch_stop *s = req;
+        struct box *b = own(all, asker, s->id, rq);
+        if (!b)
+                return;
+        if (b->j.stage == JOURNAL_ENDED)
+                done(rq, 0); /* what was asked for is so */
+        else if (b->j.stage == JOURNAL_MAKING || !b->control_io)
+                peer_fail(rq, -EAGAIN, "the sandbox is not ready yet");
+        else
+                done(rq, box_stop(b, s->grace_ms));
+}
+
+static void on_forget(struct boxes *all, const char *asker, struct peer_request *rq,
+                      const void *req, int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        const struct launch_id *q = req;
+        struct box *b = own(all, asker, q->id, rq);
+        if (!b)
+                return;
+        if (b->j.stage != JOURNAL_ENDED) {
+                peer_fail(rq, -EBUSY, "the sandbox is running");
+                return;
+        }
+        box_keep_drop(b, "");
+        b->failed = true;
+        if (!b->timer)
+                box_remove_group(b);
+        done(rq, 0);
+}
+
+static void on_list(struct boxes *all, const char *asker, struct peer_request *rq,
+                    const void *req UNUSED, int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        for (struct box *b = all->first; b; b = b->next)
+                if (str_eq(b->j.asker, asker) && !b->failed)
+                        peer_reply(rq, &b->j.result, NULL, 0, true);
+        peer_reply(rq, &(struct launch_result){0}, NULL, 0, false);
+}
+
+static void on_volume_create(struct boxes *all, const char *asker UNUSED, struct peer_request *rq,
+                             const void *req, int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        const struct launch_id *q = req;
+        struct err err = {0};
+        if (volume_create(all->c.host, q->id, &err) < 0)
+                peer_fail_err(rq, &err);
+        else
+                done(rq, 0);
+}
+
+static bool volume_busy(const struct boxes *all, const char *id)
+{
+        for (const struct box *b = all->first; b; b = b->next)
+                for (uint32_t i = 0; b->j.stage != JOURNAL_ENDED && i < b->j.n_volumes; i++)
+                        if (str_eq(b->j.volumes[i].id, id))
+                                return true;
+        return false;
+}
+
+static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct peer_request *rq,
+                             const void *req, int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        const struct launch_id *q = req;
+        struct err err = {0};
+        if (volume_busy(all, q->id))
+                peer_fail(rq, -EBUSY, "the volume is in use by a sandbox");
+        else if (volume_remove(all->c.host, q->id, &err) < 0)
+                peer_fail_err(rq, &err);
+        else
+                done(rq, 0);
+}
+
+/* The handlers know which role asks from the table that the link was made with. */
+#define HANDLER(asker, verb)                                                                       \
+        static void asker##_##verb(void *ctx, struct peer_request *rq, const void *req, int *fds,  \
+                                   uint32_t n)                                                     \
+        {                                                                                          \
+                on_##verb(ctx, #asker, rq, req, fds, n);                                           \
+        }
+#define ASKER(asker)                                                                               \
+        HANDLER(asker, create)                                                                     \
+        HANDLER(asker, query)                                                                      \
+        HANDLER(asker, signal)                                                                     \
+        HANDLER(asker, stop)                                                                       \
+        HANDLER(asker, forget)                                                                     \
+        HANDLER(asker, list)                                                                       \
+        HANDLER(asker, volume_create)                                                              \
+        HANDLER(asker, volume_remove)                                                              \
+        static const struct peer_handler asker##_handlers[] = {                                    \
+                {LAUNCH_CREATE, asker##_create},                                                   \
+                {LAUNCH_QUERY, asker##_query},                                                     \
+                {LAUNCH_SIGNAL, asker##_signal},                                                   \
+                {LAUNCH_STOP, asker##_stop},                                                       \
+                {LAUNCH_FORGET, asker##_forget},                                                   \
+                {LAUNCH_LIST, asker##_list},                                                       \
+                {LAUNCH_VOLUME_CREATE, asker##_volume_create},                                     \
+                {LAUNCH_VOLUME_REMOVE, asker##_volume_remove},                                     \
+                {0, NULL},                                                                         \
+        };                                                                                         \
+        static const struct peer_ops asker##_ops = {&launch_link, asker##_handlers, NULL};
+
+ASKER(api)
+ASKER(rag)
+
+const struct peer_ops *boxes_ops(const char *asker)
+{
+        return str_eq(asker, "api") ? &api_ops : str_eq(asker, "rag") ? &rag_ops : NULL;
+}
+
+int boxes_new(const struct boxes_config *c, struct boxes **ret, struct err *err)
+{
+        CLEANUP(boxes_freep) struct boxes *all = xcalloc(1, sizeof *all);
+        all->c = *c;
+        int r = boxes_recover(all, err);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(all);
+        return 0;
+}
+
+void boxes_free(struct boxes *all)
+{
+        if (!all)
+                return;
+        while (all->first)
+                box_free(all->first);
+        free(all);
+}
+
+size_t boxes_making(const struct boxes *all)
+{
+        size_t n = 0;
+        for (const struct box *b = all->first; b; b = b->next)
+                n += b->j.stage == JOURNAL_MAKING;
+        return n;
+}

@@ -1,0 +1,26 @@
+/* journal.h - what launch must know of a sandbox after it was killed itself: one small file each,
+ * in the directory `boxes` of its state, written in one go (a process that is killed cannot tear
+ * it; after a power failure there are no sandboxes either). */
+#pragma once
+#include "link/launch.h"
+
+enum journal_stage {
+        JOURNAL_MAKING = 1, /* not released: nothing of the user's has run */
+        JOURNAL_RUNNING,
+        JOURNAL_ENDED,
+};
+
+struct journal {
+        uint32_t stage;
+        char asker[16]; /* the role to tell about the end */
+        uint32_t slot;
+        uint64_t released_ms; /* clock_boot_ms */
+        struct launch_result result;
+        uint32_t n_volumes;
+        struct launch_id volumes[BOX_VOLUMES_MAX]; /* in use while it runs */
+};
+
+MUST_CHECK int journal_write(int dir, const struct journal *j);
+/* Calls fn for every file; one that cannot be read is given with stage 0 and its id only. */
+MUST_CHECK int journal_each(int dir, void (*fn)(void *ctx, const struct journal *j), void *ctx);
+void journal_remove(int dir, const char *id);

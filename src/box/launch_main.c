@@ -1,0 +1,68 @@
+/* The role launch: makes sandboxes. It parses no JSON, no HTTP and no path of a client, and carries
+ * no byte of a sandbox; see docs/ARCHITECTURE.md. */
+#include "base/log.h"
+#include "box/boxes.h"
+#include "link/keep.h"
+#include "role/role.h"
+#include "base/str.h"
+
+#define DRAIN_STEP_MS 20
+
+static struct launch {
+        struct role_run *run;
+        struct box_host *host;
+        struct boxes *boxes;
+} launch;
+
+static struct peer *find_peer(void *ctx, const char *name)
+{
+        struct launch *l = ctx;
+        return role_peer(l->run, name);
+}
+
+static int start(struct role_run *run, void **ret_ctx, struct err *err)
+{
+        launch.run = run;
+        struct host_options o = {.rootful = role_rootful(run), .state_fd = role_state_fd(run)};
+        int r = host_new(&o, &launch.host, err);
+        if (r < 0)
+                return r;
+        struct boxes_config c = {role_loop(run), launch.host, find_peer, &launch};
+        r = boxes_new(&c, &launch.boxes, err);
+        if (r < 0)
+                return r;
+        log_info("launch.host", kv("cgroup", cgroup_mode(launch.host->cgroups)),
+                 kv("landlock", launch.host->landlock_abi), kv("missing", launch.host->missing));
+        *ret_ctx = launch.boxes;
+        return 0;
+}
+
+static void peer_up(void *ctx, const char *name, struct peer *p UNUSED)
+{
+        if (str_eq(name, "keep"))
+                boxes_keep_up(ctx);
+}
+
+/* Sandboxes run on; those that are being made are finished first. */
+static void drain(void *ctx)
+{
+        if (boxes_making(ctx) == 0)
+                role_drained(launch.run);
+        else
+                loop_timer_add(role_loop(launch.run), DRAIN_STEP_MS, drain, ctx);
+}
+
+int main(void)
+{
+        static const struct peer_ops keep = {&keep_link, NULL, NULL};
+        const struct role_peer peers[] = {{"keep", &keep},
+                                          {"api", boxes_ops("api")},
+                                          {"rag", boxes_ops("rag")},
+                                          {NULL, NULL}};
+        const struct role role = {.name = "launch",
+                                  .peers = peers,
+                                  .start = start,
+                                  .peer_up = peer_up,
+                                  .drain = drain};
+        return role_main(&role); /* the sandboxes run on; the kernel closes our ends */
+}

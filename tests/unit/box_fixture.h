@@ -1,0 +1,304 @@
+/* box_fixture.h - launch's code on one loop with an asker and a keep of the test's own: what the
+ * roles do over real links, in one process that the test may look into. */
+#pragma once
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "box/boxes.h"
+#include "box/box.h"
+#include "box/spec.h"
+#include "keep/store.h"
+#include "link/keep.h"
+#include "test.h"
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#define TEST_USER 54321 /* an ordinary user, known to nobody */
+
+struct fixture {
+        char state[64];
+        int state_fd;
+        struct loop *loop;
+        struct box_host *host;
+        struct boxes *boxes;
+        struct store *store;
+        struct peer *asker, *asked; /* both ends of the link of api */
+        struct peer *keep, *keeper; /* launch's end and keep's end */
+        bool no_keep;
+        /* of the last answer and event */
+        bool answered, exited;
+        int status;
+        char error[ERR_TEXT_MAX];
+        struct launch_created created;
+        struct launch_result result, ended;
+        uint32_t listed;
+        int stdio[3];
+};
+
+struct outcome {
+        struct launch_result result;
+        struct launch_created created;
+        char out[16384], err[4096];
+};
+
+static void fx_put(void *ctx, struct peer_request *rq, const void *req, int *fds, uint32_t n)
+{
+        struct fixture *f = ctx;
+        int r = store_put(f->store, req, fds, n);
+        if (r < 0)
+                peer_fail(rq, r, "store");
+        else
+                peer_reply(rq, &(struct keep_done){n}, NULL, 0, false);
+}
+static void fx_get(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                   uint32_t n_fds UNUSED)
+{
+        struct fixture *f = ctx;
+        uint32_t n;
+        const int *stored = store_get(f->store, req, &n);
+        if (stored)
+                peer_reply(rq, &(struct keep_done){n}, stored, n, false);
+        else
+                peer_fail(rq, -ENOENT, "nothing");
+}
+static void fx_drop(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                    uint32_t n_fds UNUSED)
+{
+        struct fixture *f = ctx;
+        peer_reply(rq, &(struct keep_done){store_drop(f->store, req)}, NULL, 0, false);
+}
+static void fx_list(void *ctx, struct peer_request *rq, const void *req UNUSED, int *fds UNUSED,
+                    uint32_t n_fds UNUSED)
+{
+        struct fixture *f = ctx;
+        struct keep_entry e;
+        for (size_t i = 0; store_nth(f->store, "", i, &e); i++)
+                peer_reply(rq, &e, NULL, 0, true);
+        peer_reply(rq, &(struct keep_entry){0}, NULL, 0, false);
+}
+static const struct peer_handler fx_keep_handlers[] = {{KEEP_PUT, fx_put},
+                                                       {KEEP_GET, fx_get},
+                                                       {KEEP_DROP, fx_drop},
+                                                       {KEEP_LIST, fx_list},
+                                                       {0, NULL}};
+static const struct peer_ops fx_keeper_ops = {&keep_link, fx_keep_handlers, NULL};
+static const struct peer_ops fx_keep_ops = {&keep_link, NULL, NULL};
+
+static void fx_exited(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
+                      uint32_t n_fds UNUSED)
+{
+        struct fixture *f = ctx;
+        f->ended = *(const struct launch_result *)req;
+        f->exited = true;
+}
+static const struct peer_handler fx_asker_handlers[] = {{LAUNCH_EXITED, fx_exited}, {0, NULL}};
+static const struct peer_ops fx_asker_ops = {&launch_link, fx_asker_handlers, NULL};
+
+static struct peer *fx_peer(void *ctx, const char *name)
+{
+        struct fixture *f = ctx;
+        if (strcmp(name, "keep") == 0)
+                return f->no_keep ? NULL : f->keep;
+        return strcmp(name, "api") == 0 ? f->asked : NULL;
+}
+
+static void fx_links(struct fixture *f)
+{
+        int pair[2];
+        CHECK_INT(link_pair(pair), ==, 0);
+        f->keep = peer_new(f->loop, pair[0], &fx_keep_ops, f->boxes);
+        f->keeper = peer_new(f->loop, pair[1], &fx_keeper_ops, f);
+        CHECK_INT(link_pair(pair), ==, 0);
+        f->asker = peer_new(f->loop, pair[0], &fx_asker_ops, f);
+        f->asked = peer_new(f->loop, pair[1], boxes_ops("api"), f->boxes);
+}
+
+/* launch begins (again): journals, keep. */
+static void fx_begin(struct fixture *f)
+{
+        struct err err = {0};
+        struct boxes_config c = {f->loop, f->host, fx_peer, f};
+        f->asked = f->keep = NULL;
+        if (boxes_new(&c, &f->boxes, &err) < 0)
+                test_failed(__FILE__, __LINE__, "boxes: %s", err_text(&err));
+        fx_links(f);
+        boxes_keep_up(f->boxes);
+}
+
+/* launch is gone as by SIGKILL: its ends are closed, nothing is said. */
+static void fx_crash(struct fixture *f)
+{
+        peer_free(f->keep);
+        peer_free(f->keeper);
+        peer_free(f->asked);
+        peer_free(f->asker);
+        boxes_free(f->boxes);
+        f->boxes = NULL;
+}
+
+static struct fixture *fx_new_with(bool rootful, bool no_cgroups)
+{
+        struct fixture *f = xcalloc(1, sizeof *f);
+        struct err err = {0};
+        snprintf(f->state, sizeof f->state, "/tmp/paddock-launch-XXXXXX");
+        CHECK(mkdtemp(f->state));
+        if (!rootful && geteuid() == 0) {
+                CHECK_INT(chown(f->state, TEST_USER, TEST_USER), ==, 0);
+                CHECK_INT(setgroups(0, NULL), ==, 0);
+                CHECK_INT(setresgid(TEST_USER, TEST_USER, TEST_USER), ==, 0);
+                CHECK_INT(setresuid(TEST_USER, TEST_USER, TEST_USER), ==, 0);
+        }
+        f->state_fd = dir_open_at(AT_FDCWD, f->state);
+        CHECK_INT(f->state_fd, >=, 0);
+        struct host_options o = {
+                .rootful = rootful, .state_fd = f->state_fd, .no_cgroups = no_cgroups};
+        if (host_new(&o, &f->host, &err) < 0)
+                test_failed(__FILE__, __LINE__, "host: %s", err_text(&err));
+        f->loop = loop_new();
+        f->store = store_new();
+        fx_begin(f);
+        return f;
+}
+
+UNUSED static struct fixture *fx_new(void)
+{
+        if (geteuid() != 0)
+                SKIP("root is needed for the rootful mode");
+        return fx_new_with(true, false);
+}
+
+static void fx_free(struct fixture *f)
+{
+        fx_crash(f);
+        store_free(f->store);
+        host_free(f->host);
+        loop_free(f->loop);
+        close(f->state_fd);
+        CHECK_INT(tree_remove_at(AT_FDCWD, f->state), ==, 0);
+        free(f);
+}
+
+static void fx_pump(struct fixture *f, const bool *until)
+{
+        uint64_t end = clock_boot_ms() + 30000;
+        while (!*until) {
+                CHECK_INT(loop_once(f->loop, 1000, NULL), ==, 0);
+                CHECK_INT(clock_boot_ms(), <, end);
+        }
+}
+
+static void fx_settle(struct fixture *f, int ms)
+{
+        for (uint64_t end = clock_boot_ms() + (uint64_t)ms; clock_boot_ms() < end;)
+                CHECK_INT(loop_once(f->loop, 5, NULL), ==, 0);
+}
+
+static void fx_answer(void *ctx, const struct peer_answer *a)
+{
+        struct fixture *f = ctx;
+        f->answered = !a->more;
+        f->status = a->status;
+        snprintf(f->error, sizeof f->error, "%s", a->status < 0 ? err_text(a->err) : "");
+        if (a->status == 0 && a->n_fds == 3) {
+                f->created = *(const struct launch_created *)a->rep;
+                for (int i = 0; i < 3; i++)
+                        f->stdio[i] = TAKE_FD(a->fds[i]);
+        }
+}
+static void fx_result_answer(void *ctx, const struct peer_answer *a)
+{
+        struct fixture *f = ctx;
+        f->answered = !a->more;
+        f->status = a->status;
+        if (a->status == 0 && a->more)
+                f->listed++;
+        if (a->status == 0 && (a->more || f->listed == 0))
+                f->result = *(const struct launch_result *)a->rep;
+}
+
+static int fx_call(struct fixture *f, uint32_t verb, const void *req, const int *fds, uint32_t n)
+{
+        bool result = verb == LAUNCH_QUERY || verb == LAUNCH_LIST;
+        f->answered = false;
+        f->listed = 0;
+        peer_call(f->asker, verb, req, fds, n, result ? fx_result_answer : fx_answer, f);
+        fx_pump(f, &f->answered);
+        return f->status;
+}
+
+static struct launch_spec fx_spec(void)
+{
+        struct launch_spec s = {.profile = BOX_RUN,
+                                .image = "host",
+                                .pids = 64,
+                                .cpu_milli = 2000,
+                                .memory_bytes = 256u << 20,
+                                .disk_bytes = 64u << 20,
+                                .wall_ms = 20000};
+        snprintf(s.id, sizeof s.id, "%s", id_new().s);
+        return s;
+}
+
+/* The command memfd: argv is NULL-terminated, environment PATH and HOME. */
+static int fx_command(const char *const *argv)
+{
+        CLEANUP(buf_done) struct buf b;
+        static const char env[] = "PATH=/usr/bin:/bin\0HOME=/work";
+        uint32_t head[2] = {0, 2};
+        while (argv[head[0]])
+                head[0]++;
+        buf_init(&b, ARGS_BYTES_MAX);
+        CHECK_INT(buf_add(&b, head, sizeof head), ==, 0);
+        for (uint32_t i = 0; i < head[0]; i++)
+                CHECK_INT(buf_add(&b, argv[i], strlen(argv[i]) + 1), ==, 0);
+        CHECK_INT(buf_add(&b, env, sizeof env), ==, 0);
+        int fd = memfd_sealed("command", b.data, b.len);
+        CHECK_INT(fd, >=, 0);
+        return fd;
+}
+
+/* CREATE; the status, and f->stdio, f->created on success. */
+static int fx_create(struct fixture *f, const struct launch_spec *s, const char *const *argv)
+{
+        auto_close int fd = fx_command(argv);
+        f->exited = false;
+        return fx_call(f, LAUNCH_CREATE, s, &fd, 1);
+}
+
+static void fx_drain(int fd, char *to, size_t size)
+{
+        size_t n = 0;
+        ssize_t r;
+        while ((r = read(fd, to + n, size - 1 - n)) > 0)
+                n += (size_t)r;
+        to[n] = 0;
+        close(fd);
+}
+
+/* Runs `sh -c script` to its end. */
+static struct outcome *fx_sh_spec(struct fixture *f, const struct launch_spec *s,
+                                  const char *script)
+{
+        struct outcome *o = xcalloc(1, sizeof *o);
+        const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+        if (fx_create(f, s, argv) < 0)
+                test_failed(__FILE__, __LINE__, "create: %s", f->error);
+        o->created = f->created;
+        close(f->stdio[0]);
+        fx_pump(f, &f->exited);
+        CHECK_STR(f->ended.id, s->id);
+        o->result = f->ended;
+        fx_drain(f->stdio[1], o->out, sizeof o->out);
+        fx_drain(f->stdio[2], o->err, sizeof o->err);
+        return o;
+}
+UNUSED static struct outcome *fx_sh(struct fixture *f, const char *script)
+{
+        struct launch_spec s = fx_spec();
+        return fx_sh_spec(f, &s, script);
+}
