@@ -53,7 +53,7 @@ static struct seen run(enum h1_side side, const uint8_t *data, size_t size, size
                 struct h1_event e;
                 while ((s.r = h1_next(&p, &in, &e, NULL)) == 1)
                         mix_event(&s, &e);
-                assert(s.r == 0 || s.r == -EPROTO);
+                assert(s.r == 0 || s.r == -EPROTO || s.r == -ENOMEM);
         }
         if (s.r >= 0)
                 s.r = h1_eof(&p, NULL);
@@ -69,6 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         enum h1_side side = data[0] & 1 ? H1_RESPONSE : H1_REQUEST;
         struct seen whole = run(side, data + 1, size - 1, size);
         struct seen bytes = run(side, data + 1, size - 1, 1);
+        if (whole.r == -ENOMEM || bytes.r == -ENOMEM)
+                return 0;
         assert(whole.r == bytes.r);
         assert(whole.hash == bytes.hash);
         return 0;

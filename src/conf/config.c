@@ -68,20 +68,23 @@ static int parse_values(const struct option *o, const char *values, size_t n, ch
         return 0;
 }
 
-static char *default_text(const struct option *o)
+static int fill_defaults(struct config *c)
 {
-        char *text = NULL;
-        int r = parse_values(o, o->def, o->type != OPTION_LIST, &text, NULL);
-        assert(r == 0); /* a default that breaks its own row is a bug; test_config walks them all */
-        return text;
+        c->values = xcalloc(config_options_n, sizeof *c->values);
+        for (size_t i = 0; i < config_options_n; i++) {
+                const struct option *o = &config_options[i];
+                int r = parse_values(o, o->def, o->type != OPTION_LIST, &c->values[i].text, NULL);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 struct config *config_new(void)
 {
         struct config *c = xcalloc(1, sizeof *c);
-        c->values = xcalloc(config_options_n, sizeof *c->values);
-        for (size_t i = 0; i < config_options_n; i++)
-                c->values[i].text = default_text(&config_options[i]);
+        int r = fill_defaults(c);
+        assert(r == 0); /* no memory for a few bytes, or a default that breaks its own row: a bug */
         return c;
 }
 
@@ -198,9 +201,12 @@ int config_read(const char *file, const char *text, size_t n, struct config **re
                 struct config_problems *p)
 {
         CLEANUP(yaml_items_done) struct yaml_items y = {0};
-        CLEANUP(config_freep) struct config *c = config_new();
+        CLEANUP(config_freep) struct config *c = xcalloc(1, sizeof *c);
         unsigned before = p->count;
-        int r = yaml_flatten(file, text, n, &y, p);
+        int r = fill_defaults(c);
+        if (r < 0)
+                return r;
+        r = yaml_flatten(file, text, n, &y, p);
         if (r < 0 && r != -EINVAL)
                 return r;
         apply(c, file, &y, p);

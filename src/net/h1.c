@@ -28,8 +28,11 @@ static int line_take(struct h1 *p, struct buf *b, size_t line_max, struct slice 
                 return 0;
         const char *lf = memchr(in->data, '\n', in->len);
         size_t n = lf ? (size_t)(lf - in->data) + 1 : in->len;
-        if (b->len - p->line + n > line_max || buf_add(b, in->data, n) < 0)
+        int r = b->len - p->line + n > line_max ? -E2BIG : buf_add(b, in->data, n);
+        if (r == -E2BIG)
                 return err_set(err, -EPROTO, "HTTP: a head or line is too long");
+        if (r < 0)
+                return err_set(err, r, "HTTP: no memory for a head");
         in->data += n;
         in->len -= n;
         if (!lf)
@@ -193,10 +196,10 @@ static int chunk_crlf(struct h1 *p, struct slice *in, struct err *err)
 {
         char *line;
         int r = line_take(p, &p->tail, 2, in, &line, err);
-        if (r < 0 || (r > 0 && *line))
+        if (r == -EPROTO || (r > 0 && *line))
                 return err_set(err, -EPROTO, "HTTP: a chunk is longer than its size");
-        if (r == 0)
-                return 0;
+        if (r <= 0)
+                return r;
         tail_clear(p);
         p->state = H1S_CHUNK_SIZE;
         return 1;

@@ -1,0 +1,51 @@
+#include "cli/passages.h"
+#include "base/str.h"
+
+#define INDENT 4
+
+static void print_hit(size_t number, const json_t *hit)
+{
+        const char *title = get_str(hit, "title"), *heading = get_str(hit, "heading");
+        const char *path = get_str(hit, "path");
+        uint64_t page = get_u64(hit, "page");
+        printf("%zu. ", number);
+        out_text(stdout, path, strlen(path));
+        if (page)
+                printf(", page %llu", (unsigned long long)page);
+        printf("  (score %.2f)\n", json_number_value(json_object_get(hit, "score")));
+        if (*title || *heading) {
+                printf("%*s", INDENT, "");
+                out_text(stdout, title, strlen(title));
+                if (*title && *heading)
+                        printf(" > ");
+                out_text(stdout, heading, strlen(heading));
+                putchar('\n');
+        }
+        out_wrapped(get_str(hit, "text"), INDENT);
+        putchar('\n');
+}
+
+void passages_print(const json_t *hits)
+{
+        size_t i;
+        json_t *hit;
+        json_array_foreach((json_t *)hits, i, hit) print_hit(i + 1, hit);
+        if (json_array_size(hits) == 0)
+                puts("Nothing found.");
+}
+
+/* Several words need no quotes: they are joined by blanks. */
+json_t *passages_request(const struct invocation *inv, const char *key)
+{
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, 1 << 20);
+        int r = 0;
+        for (unsigned i = 0; i < inv->n_operands && r >= 0; i++)
+                r = buf_addf(&b, "%s%s", i ? " " : "", inv->operands[i]);
+        json_t *body = json_object();
+        json_object_set_new(body, key, json_str_lossy(buf_text(&b), b.len));
+        json_object_set_new(body, "limit", json_integer((json_int_t)flag_u64(inv, "limit", 5)));
+        if (flag_given(inv, "volume"))
+                json_object_set_new(body, "volume", json_string(flag_text(inv, "volume")));
+        return body;
+}

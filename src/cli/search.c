@@ -1,0 +1,37 @@
+#include "cli/passages.h"
+
+static void print_search(const json_t *answer)
+{
+        const json_t *hits = list_in(answer, "hits");
+        passages_print(hits);
+        fprintf(stderr, "%zu passages, %s search, %.1f ms\n", json_array_size(hits),
+                get_str(answer, "mode"), (double)get_u64(answer, "took_us") / 1000);
+}
+
+static int search(struct invocation *inv)
+{
+        json_t *body = passages_request(inv, "query");
+        if (flag_given(inv, "prefix"))
+                json_object_set_new(body, "prefix", json_string(flag_text(inv, "prefix")));
+        return simple_call(inv, SERVER_START, "POST", "/v1/search", body, print_search);
+}
+
+static const struct flag flags[] = {
+        LIMIT_FLAG,
+        VOLUME_FLAG,
+        {.o = {.name = "prefix",
+               .type = OPTION_STR,
+               .max = PATH_TEXT_MAX,
+               .doc = "Only documents below this path of the volume."},
+         .arg = "PATH"},
+        FLAGS_END,
+};
+const struct command command_search = {
+        .name = "search",
+        .operands = "QUERY...",
+        .summary = "Find passages in the indexed documents, with file, heading and page.",
+        .flags = flags,
+        .min_operands = 1,
+        .max_operands = ANY_OPERANDS,
+        .run = search,
+};

@@ -1,0 +1,86 @@
+#include "cli/simple.h"
+#include "base/clock.h"
+#include <time.h>
+
+static void print_roles(const json_t *roles)
+{
+        static const char *const titles[] = {"ROLE",  "STATE",  ">PID", ">RESTARTS",
+                                             "SINCE", "REASON", NULL};
+        CLEANUP(table_freep) struct table *t = table_new(titles);
+        size_t i;
+        json_t *role;
+        char when[32];
+        json_array_foreach((json_t *)roles, i, role)
+        {
+                table_cell(t, "%s", get_str(role, "role"));
+                table_cell(t, "%s", get_str(role, "state"));
+                table_cell(t, "%llu", (unsigned long long)get_u64(role, "pid"));
+                table_cell(t, "%llu", (unsigned long long)get_u64(role, "restarts"));
+                table_cell(t, "%s", local_time(when, get_u64(role, "since_ms")));
+                table_cell(t, "%s", *get_str(role, "reason") ? get_str(role, "reason") : "-");
+        }
+        table_print(t);
+}
+
+static void print_status(const json_t *answer)
+{
+        const char *key;
+        json_t *v;
+        json_object_foreach((json_t *)answer, key, v)
+        {
+                if (json_is_string(v)) {
+                        printf("%s: ", key);
+                        out_text(stdout, json_string_value(v), json_string_length(v));
+                        putchar('\n');
+                } else if (json_is_integer(v)) {
+                        printf("%s: %lld\n", key, (long long)json_integer_value(v));
+                } else if (json_is_boolean(v)) {
+                        printf("%s: %s\n", key, json_is_true(v) ? "true" : "false");
+                }
+        }
+        if (json_array_size(list_in(answer, "roles")))
+                putchar('\n');
+        print_roles(list_in(answer, "roles"));
+}
+
+/* Asks until the server is ready or the time is over. */
+static int wait_ready(const struct invocation *inv)
+{
+        struct server s;
+        struct err err = {0};
+        uint64_t end = clock_boot_ms() + flag_u64(inv, "timeout", 30000);
+        int r = server_locate(flag_text(inv, "socket"), &s, &err);
+        if (r < 0)
+                return fail(r, &err);
+        while ((r = server_ready(s.socket, &err)) < 0 && clock_boot_ms() < end) {
+                struct timespec t = {0, 20000000};
+                nanosleep(&t, NULL);
+        }
+        return r < 0 ? fail(r, &err) : EXIT_DONE;
+}
+
+static int status(struct invocation *inv)
+{
+        int code = flag_given(inv, "wait") ? wait_ready(inv) : EXIT_DONE;
+        if (code != EXIT_DONE)
+                return code;
+        return simple_call(inv, SERVER_ASK_ONLY, "GET", "/v1/status", NULL, print_status);
+}
+
+static const struct flag status_flags[] = {
+        {.o = {.name = "wait", .doc = "Wait until the server is ready."}},
+        {.o = {.name = "timeout",
+               .type = OPTION_MS,
+               .max = 3600000,
+               .doc = "How long to wait at most; default 30s."},
+         .arg = "TIME"},
+        FLAGS_END,
+};
+
+const struct command command_status = {
+        .name = "status",
+        .operands = "",
+        .summary = "Show the server, its roles and how often each was restarted.",
+        .flags = status_flags,
+        .run = status,
+};

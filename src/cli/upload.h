@@ -1,0 +1,13 @@
+/* upload.h - files of the caller's into a volume, read with the caller's rights, and what is in it.
+ */
+#pragma once
+#include "cli/client.h"
+
+/* "/v1/volumes/NAME/files/PATH" */
+const char *volume_file_target(struct buf *b, const char *volume, const char *path);
+/* Sends fd (borrowed) from its start, or as it comes when it is no regular file. */
+MUST_CHECK int upload_file(struct client *c, const char *volume, const char *path, int fd,
+                           struct err *err);
+/* Appends {path, size_bytes, mtime_ms} of every file below prefix to the array `ret`. */
+MUST_CHECK int volume_files(struct client *c, const char *volume, const char *prefix, json_t *ret,
+                            struct err *err);
