@@ -88,18 +88,31 @@ static bool work_left(struct httpd *h)
         return MHD_get_timeout(h->daemon, &ms) == MHD_YES && ms == 0;
 }
 
+static void run_soon(void *ctx)
+{
+        struct httpd *h = ctx;
+        h->soon = NULL;
+        run_library(h);
+}
+
+/* The library's own descriptor does not tell of connections that were resumed. */
+static void need_run(struct httpd *h)
+{
+        if (!h->soon && !h->stopping)
+                h->soon = loop_timer_add(h->loop, 0, run_soon, h);
+}
+
 static void run_library(struct httpd *h)
 {
         int n = 0;
         do
                 MHD_run(h->daemon);
         while (work_left(h) && ++n < RUNS_A_TURN);
+        if (n == RUNS_A_TURN)
+                need_run(h);
         /* Its idle time-outs are counted in seconds: a look a second, while there is anybody. */
-        bool soon = n == RUNS_A_TURN;
-        if (soon || (h->n_connections && !h->tick)) {
-                loop_timer_remove(h->tick);
-                h->tick = loop_timer_add(h->loop, soon ? 0 : 1000, tick, h);
-        }
+        if (h->n_connections && !h->tick)
+                h->tick = loop_timer_add(h->loop, 1000, tick, h);
 }
 
 static void library_ready(void *ctx, uint32_t events UNUSED)
@@ -178,6 +191,7 @@ void http_wake(struct http_req *rq)
         loop_io_remove(rq->watch);
         rq->watch = NULL;
         MHD_resume_connection(rq->c);
+        need_run(rq->h);
 }
 
 int64_t http_body_length(const struct http_req *rq)
@@ -404,6 +418,7 @@ void httpd_free(struct httpd *h)
         }
         loop_io_remove(h->io);
         loop_timer_remove(h->tick);
+        loop_timer_remove(h->soon);
         MHD_stop_daemon(h->daemon);
         free(h);
 }

@@ -21,7 +21,7 @@ struct httpd {
         void *ctx;
         struct MHD_Daemon *daemon;
         struct loop_io *io;
-        struct loop_timer *tick;
+        struct loop_timer *tick, *soon;
         struct http_listener *listeners;
         struct http_req *requests; /* that are not over */
         size_t n_connections, n_requests;

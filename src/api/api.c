@@ -1,0 +1,200 @@
+#include "api/api.h"
+#include "api/box.h"
+#include "api/metrics.h"
+#include "api/router.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "link/keep.h"
+#include "link/launch.h"
+#include "link/rag.h"
+#include "store/schema.h"
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define DRAIN_STEP_MS 50
+#define DRAIN_MAX_MS  5000 /* then what is left is cut: long waits and streams */
+#define JOBS_KEPT     2000 /* ended ones, with their output */
+
+const char *api_setting(const struct api *a, const char *name)
+{
+        return a->env.setting(a->env.ctx, name);
+}
+
+uint64_t api_setting_u64(const struct api *a, const char *name)
+{
+        uint64_t v = 0;
+        return str_to_u64(api_setting(a, name), &v) < 0 ? 0 : v;
+}
+
+bool api_setting_bool(const struct api *a, const char *name)
+{
+        return str_eq(api_setting(a, name), "true");
+}
+
+struct peer *api_peer(const struct api *a, const char *name)
+{
+        struct peer *p = a->env.peer(a->env.ctx, name);
+        return peer_alive(p) ? p : NULL;
+}
+
+/* ---- start ---- */
+
+static void restore(void *ctx, const struct job_row *row)
+{
+        if (str_eq(row->kind, "sandbox"))
+                box_restore(ctx, row);
+}
+
+struct surplus {
+        char (*ids)[ID_TEXT_LEN + 1];
+        size_t n;
+};
+
+static void note_surplus(void *ctx, const struct job_row *row)
+{
+        struct surplus *s = ctx;
+        s->ids = xrealloc(s->ids, (s->n + 1) * sizeof *s->ids);
+        snprintf(s->ids[s->n++], sizeof *s->ids, "%s", row->id);
+}
+
+/* Old jobs go with their output, so that the state directory does not grow for ever. */
+static void prune(struct api *a)
+{
+        struct surplus s = {0};
+        struct err err = {0};
+        int r = jobs_surplus(a->db, JOBS_KEPT, note_surplus, &s, &err);
+        for (size_t i = 0; i < s.n && r == 0; i++) {
+                r = jobs_delete(a->db, s.ids[i], &err);
+                if (r == 0 && outlog_remove(a->logs_fd, s.ids[i]) < 0)
+                        log_warn("api.prune", kv("id", (const char *)s.ids[i]));
+        }
+        if (r < 0)
+                log_warn("api.prune", kv("error", err_text(&err)));
+        free(s.ids);
+}
+
+static int open_state(struct api *a, struct err *err)
+{
+        char path[4200];
+        snprintf(path, sizeof path, "%s/api.db", a->env.state_path);
+        int r = dir_ensure_at(a->env.state_fd, "logs", 0700);
+        if (r == 0)
+                a->logs_fd = dir_open_at(a->env.state_fd, "logs");
+        if (r < 0 || a->logs_fd < 0)
+                return err_sys(err, r < 0 ? r : a->logs_fd, "logs");
+        r = db_open(path, &store_schema, &a->db, err);
+        if (r < 0)
+                return r;
+        prune(a);
+        return jobs_open(a->db, restore, a, err);
+}
+
+int api_new(const struct api_env *env, struct api **ret, struct err *err)
+{
+        static const struct httpd_ops ops = {router_request, router_answered};
+        struct api *a = xcalloc(1, sizeof *a);
+        a->env = *env;
+        a->logs_fd = -1;
+        a->started_ms = clock_wall_ms();
+        a->counters = metrics_new();
+        int r = open_state(a, err);
+        if (r < 0) {
+                api_free(a);
+                return r;
+        }
+        a->http = httpd_new(env->loop, &ops, a);
+        *ret = a;
+        return 0;
+}
+
+void api_free(struct api *a)
+{
+        if (!a)
+                return;
+        httpd_free(a->http);
+        while (a->jobs)
+                box_free((struct box *)a->jobs);
+        loop_timer_remove(a->drain_timer);
+        metrics_free(a->counters);
+        db_close(a->db);
+        if (a->logs_fd >= 0)
+                close(a->logs_fd);
+        free(a);
+}
+
+/* ---- listeners ---- */
+
+static bool is_private(const struct sockaddr_storage *s)
+{
+        if (s->ss_family == AF_UNIX)
+                return true;
+        if (s->ss_family == AF_INET)
+                return ntohl(((const struct sockaddr_in *)s)->sin_addr.s_addr) >> 24 == 127;
+        return s->ss_family == AF_INET6 &&
+               IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)s)->sin6_addr);
+}
+
+int api_listen(struct api *a, int fd, struct err *err)
+{
+        struct sockaddr_storage own = {0};
+        socklen_t n = sizeof own;
+        int r = getsockname(fd, (struct sockaddr *)&own, &n) < 0 ? -errno : fd_nonblock(fd, true);
+        if (r == 0 && !is_private(&own) && !api_setting_bool(a, "http.behind_proxy"))
+                r = -EACCES;
+        if (r < 0) {
+                close(fd);
+                return r == -EACCES ? err_set(err, r,
+                                              "an address that is not loopback needs a proxy that "
+                                              "speaks TLS in front of it: http.behind_proxy")
+                                    : err_sys(err, r, "listener");
+        }
+        httpd_listen(a->http, fd);
+        return 0;
+}
+
+/* ---- the other roles ---- */
+
+static void on_exited(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
+                      uint32_t n_fds UNUSED)
+{
+        box_exited(ctx, req);
+}
+
+static const struct peer_handler launch_handlers[] = {{LAUNCH_EXITED, on_exited}, {0, NULL}};
+const struct peer_ops api_launch_ops = {&launch_link, launch_handlers, NULL};
+const struct peer_ops api_keep_ops = {&keep_link, NULL, NULL};
+const struct peer_ops api_rag_ops = {&rag_link, NULL, NULL};
+
+void api_peer_up(struct api *a, const char *name)
+{
+        box_peer_up(a, name);
+}
+
+/* ---- the end ---- */
+
+static void drain_step(void *ctx)
+{
+        struct api *a = ctx;
+        a->drain_timer = NULL;
+        bool late = clock_boot_ms() >= a->drain_until_ms;
+        if (httpd_busy(a->http) > 0 && !late)
+                a->drain_timer = loop_timer_add(a->env.loop, DRAIN_STEP_MS, drain_step, a);
+        else
+                a->drained(a->drained_ctx);
+}
+
+void api_drain(struct api *a, loop_fn fn, void *ctx)
+{
+        if (a->draining)
+                return;
+        a->draining = true;
+        a->drained = fn;
+        a->drained_ctx = ctx;
+        a->drain_until_ms = clock_boot_ms() + DRAIN_MAX_MS;
+        httpd_stop_accepting(a->http);
+        a->drain_timer = loop_timer_add(a->env.loop, 0, drain_step, a);
+}

@@ -1,0 +1,57 @@
+/* api.h - the HTTP API as one object: what it needs from the role around it, and its life.
+ *
+ * Nothing here knows role_main: the unit tests build an api over socket pairs and answer as launch,
+ * keep, rag and serve themselves.
+ */
+#pragma once
+#include "net/httpd.h"
+#include "net/peer.h"
+#include "store/db.h"
+
+struct api_env {
+        struct loop *loop;
+        int state_fd;           /* its own directory */
+        const char *state_path; /* the same as a path, for SQLite */
+        uint32_t serve_uid;     /* operator besides uid 0 */
+        /* A configuration value as text, "" when there is none. */
+        const char *(*setting)(void *ctx, const char *name);
+        /* The live link to "launch", "keep", "rag", "serve"; NULL while away. */
+        struct peer *(*peer)(void *ctx, const char *name);
+        void *ctx;
+};
+
+struct api_counters; /* of requests, for /metrics */
+struct live;         /* jobs that have not ended */
+
+struct api {
+        struct api_env env;
+        struct db *db;
+        struct httpd *http;
+        struct live *jobs; /* list */
+        struct api_counters *counters;
+        int logs_fd; /* directory of stored output */
+        uint64_t started_ms;
+        bool draining;
+        loop_fn drained;
+        void *drained_ctx;
+        struct loop_timer *drain_timer;
+        uint64_t drain_until_ms;
+};
+
+MUST_CHECK int api_new(const struct api_env *env, struct api **ret, struct err *err);
+void api_free(struct api *a); /* NULL is fine; sandboxes run on */
+/* Owns fd. A TCP listener on another address than loopback is refused unless http.behind_proxy is
+ * true: -EACCES. */
+MUST_CHECK int api_listen(struct api *a, int fd, struct err *err);
+/* Another role is there, for the first time or again: what is unknown is asked. */
+void api_peer_up(struct api *a, const char *name);
+/* Accepts nothing more; calls fn when the short requests have been answered. */
+void api_drain(struct api *a, loop_fn fn, void *ctx);
+
+/* The handlers of our side of the links; ctx is the struct api. */
+extern const struct peer_ops api_launch_ops, api_keep_ops, api_rag_ops;
+
+const char *api_setting(const struct api *a, const char *name);
+uint64_t api_setting_u64(const struct api *a, const char *name);
+bool api_setting_bool(const struct api *a, const char *name);
+struct peer *api_peer(const struct api *a, const char *name);

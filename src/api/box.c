@@ -1,0 +1,314 @@
+#include "api/box.h"
+#include "api/job_json.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "link/keep.h"
+#include <stdio.h>
+
+#define DRAIN_MS 2000 /* a process left behind may hold the pipe; its namespace is going */
+#define QUERY_MS 1000 /* until launch is asked again when it was busy */
+#define STORE_MS 3000 /* until the next try when a result could not be stored */
+
+struct box *box_new(struct api *a, const char *id, int64_t owner, bool has_stdin)
+{
+        struct box *b = xcalloc(1, sizeof *b);
+        b->live.kind = LIVE_BOX;
+        b->live.owner = owner;
+        snprintf(b->live.id, sizeof b->live.id, "%s", id);
+        b->has_stdin = has_stdin;
+        b->created_ms = clock_wall_ms();
+        b->in = b->out.fd = b->err.fd = -1;
+        live_add(a, &b->live);
+        struct err err = {0};
+        if (outlog_open(a->logs_fd, id, &b->log, &err) < 0)
+                log_warn("box.log", kv("error", err_text(&err)));
+        return b;
+}
+
+void box_free(struct box *b)
+{
+        live_remove(&b->live);
+        box_pump_stop(b);
+        loop_timer_remove(b->bound);
+        outlog_free(b->log);
+        json_decref(b->enforcement);
+        free(b);
+}
+
+struct box *box_find(const struct api *a, const char *id)
+{
+        return (struct box *)live_find(a, id, LIVE_BOX);
+}
+
+/* Calls about a box carry its id, not its address: it may be gone when the answer comes. */
+struct about {
+        struct api *api;
+        char id[ID_TEXT_LEN + 1];
+        box_created_fn fn;
+        void *ctx;
+};
+
+static struct about *about(const struct box *b)
+{
+        struct about *q = xcalloc(1, sizeof *q);
+        q->api = b->live.api;
+        memcpy(q->id, b->live.id, sizeof q->id);
+        return q;
+}
+
+/* ---- the end ---- */
+
+static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
+{
+}
+
+/* What launch and keep still hold of it. When one is away now, the sweep at its return does it. */
+static void forget(struct api *a, const char *id)
+{
+        struct peer *launch = api_peer(a, "launch"), *keep = api_peer(a, "keep");
+        struct launch_id which = {0};
+        struct keep_key key = {0};
+        memcpy(which.id, id, sizeof which.id);
+        memcpy(key.id, id, sizeof key.id);
+        if (launch)
+                peer_call(launch, LAUNCH_FORGET, &which, NULL, 0, ignore_answer, NULL);
+        if (keep)
+                peer_call(keep, KEEP_DROP, &key, NULL, 0, ignore_answer, NULL);
+}
+
+static void try_finish(void *ctx);
+
+static void finish(struct box *b)
+{
+        struct api *a = b->live.api;
+        struct err err = {0};
+        json_t *result = box_result_object(b);
+        auto_free char *text = json_text(result);
+        json_decref(result);
+        loop_timer_remove(b->bound);
+        b->bound = NULL;
+        int r = jobs_end(a->db, b->live.id, text, &err);
+        if (r < 0) {
+                log_error("job.store", kv("id", (const char *)b->live.id),
+                          kv("error", err_text(&err)));
+                b->bound = loop_timer_add(a->env.loop, STORE_MS, try_finish, b);
+                return;
+        }
+        log_info("job.ended", kv("id", (const char *)b->live.id),
+                 kv("reason", launch_reason_text(b->result.reason)));
+        forget(a, b->live.id);
+        box_pump_stop(b);
+        live_end(&b->live);
+        box_free(b);
+}
+
+static void try_finish(void *ctx)
+{
+        struct box *b = ctx;
+        b->bound = NULL;
+        /* A client that reads slowly is waited for; a pipe that nothing closes is not. */
+        if (!box_pump_done(b) && (b->out.paused || b->err.paused))
+                b->bound = loop_timer_add(b->live.api->env.loop, DRAIN_MS, try_finish, b);
+        else
+                finish(b);
+}
+
+void box_drained(struct box *b)
+{
+        if (b->step == BOX_STEP_ENDED)
+                finish(b);
+}
+
+static void has_ended(struct box *b, const struct launch_result *r)
+{
+        if (b->step == BOX_STEP_ENDED)
+                return;
+        b->step = BOX_STEP_ENDED;
+        b->result = *r;
+        loop_timer_remove(b->bound);
+        b->bound = NULL;
+        if (box_pump_done(b))
+                finish(b);
+        else
+                b->bound = loop_timer_add(b->live.api->env.loop, DRAIN_MS, try_finish, b);
+}
+
+static void is_lost(struct box *b, const char *cause)
+{
+        struct launch_result r = {.reason = BOX_LOST};
+        snprintf(r.cause, sizeof r.cause, "%s", cause);
+        has_ended(b, &r);
+}
+
+void box_exited(struct api *a, const struct launch_result *r)
+{
+        struct box *b = box_find(a, r->id);
+        if (b && b->step != BOX_STEP_ASKED)
+                has_ended(b, r);
+}
+
+/* ---- the beginning ---- */
+
+static void runs(struct box *b, const struct launch_created *made)
+{
+        struct err err = {0};
+        auto_free char *text = NULL;
+        b->step = BOX_STEP_UP;
+        if (made) {
+                b->enforcement = enforcement_object(&made->enforcement);
+                b->start_us = made->start_us;
+                uint64_t now = clock_wall_ms();
+                b->queue_ms = now > b->created_ms ? now - b->created_ms : 0;
+                text = json_text(b->enforcement);
+        }
+        if (jobs_running(b->live.api->db, b->live.id, text, &err) < 0)
+                log_warn("job.store", kv("id", (const char *)b->live.id),
+                         kv("error", err_text(&err)));
+}
+
+static void ask_launch(struct box *b);
+static void ask_keep(struct box *b);
+
+static void on_created(void *ctx, const struct peer_answer *a)
+{
+        struct about *q = ctx;
+        struct box *b = box_find(q->api, q->id);
+        box_created_fn fn = q->fn;
+        void *fn_ctx = q->ctx;
+        bool unknown = a->status == -EPIPE || a->status == -ECANCELED;
+        free(q);
+        if (!b) {
+                fn(fn_ctx, -EPIPE, a->err);
+                return;
+        }
+        if (a->status == 0) {
+                runs(b, a->rep);
+                int fds[3] = {-1, -1, -1};
+                for (uint32_t i = 0; i < a->n_fds && i < 3; i++)
+                        fds[i] = TAKE_FD(a->fds[i]);
+                box_pump_start(b, fds[0], fds[1], fds[2]);
+        } else if (unknown) {
+                b->step = BOX_STEP_UNSURE;
+        } else {
+                box_free(b);
+        }
+        fn(fn_ctx, unknown ? -EPIPE : a->status, a->err);
+}
+
+void box_create(struct box *b, struct peer *launch, const struct launch_spec *spec, int command,
+                box_created_fn fn, void *ctx)
+{
+        struct about *q = about(b);
+        q->fn = fn;
+        q->ctx = ctx;
+        peer_call(launch, LAUNCH_CREATE, spec, &command, 1, on_created, q);
+}
+
+/* ---- finding out ---- */
+
+static void ask_again(void *ctx)
+{
+        struct box *b = ctx;
+        b->bound = NULL;
+        ask_launch(b);
+}
+
+static void on_queried(void *ctx, const struct peer_answer *a)
+{
+        struct about *q = ctx;
+        struct box *b = box_find(q->api, q->id);
+        free(q);
+        if (!b)
+                return;
+        b->querying = false;
+        if (a->status == -ENOENT) {
+                is_lost(b, b->step == BOX_STEP_UNSURE && !b->got_pipes
+                                   ? "the server was restarted before the sandbox had started"
+                                   : "the sandbox was gone after a restart of the server");
+                return;
+        }
+        if (a->status == -EPIPE || a->status == -ECANCELED)
+                return; /* the link broke again: asked anew when it is back */
+        if (a->status < 0) {
+                loop_timer_remove(b->bound);
+                b->bound = loop_timer_add(b->live.api->env.loop, QUERY_MS, ask_again, b);
+                return;
+        }
+        const struct launch_result *r = a->rep;
+        if (r->state == BOX_ENDED) {
+                has_ended(b, r);
+                return;
+        }
+        if (b->step == BOX_STEP_UNSURE)
+                runs(b, NULL);
+}
+
+static void ask_launch(struct box *b)
+{
+        struct peer *launch = api_peer(b->live.api, "launch");
+        struct launch_id which = {0};
+        if (!launch || b->querying || b->step == BOX_STEP_ASKED || b->step == BOX_STEP_ENDED)
+                return;
+        b->querying = true;
+        memcpy(which.id, b->live.id, sizeof which.id);
+        peer_call(launch, LAUNCH_QUERY, &which, NULL, 0, on_queried, about(b));
+}
+
+static void on_kept(void *ctx, const struct peer_answer *a)
+{
+        struct about *q = ctx;
+        struct box *b = box_find(q->api, q->id);
+        free(q);
+        if (!b)
+                return;
+        b->fetching = false;
+        if ((a->status < 0 && a->status != -ENOENT) || b->got_pipes)
+                return;
+        int fds[3] = {-1, -1, -1}; /* three, or two without stdin */
+        uint32_t from = a->n_fds == 2 ? 1 : 0;
+        for (uint32_t i = 0; i < a->n_fds && from + i < 3; i++)
+                fds[from + i] = TAKE_FD(a->fds[i]);
+        box_pump_start(b, fds[0], fds[1], fds[2]);
+        if (box_pump_done(b))
+                box_drained(b);
+}
+
+static void ask_keep(struct box *b)
+{
+        struct peer *keep = api_peer(b->live.api, "keep");
+        if (!keep || b->fetching || b->got_pipes || b->step == BOX_STEP_ASKED)
+                return;
+        b->fetching = true;
+        struct keep_key key = {.name = "stdio"};
+        memcpy(key.id, b->live.id, sizeof key.id);
+        peer_call(keep, KEEP_GET, &key, NULL, 0, on_kept, about(b));
+}
+
+void box_restore(struct api *a, const struct job_row *row)
+{
+        json_t *spec = json_or_null(row->spec);
+        struct box *b =
+                box_new(a, row->id, row->owner, json_is_true(json_object_get(spec, "stdin")));
+        json_decref(spec);
+        b->step = str_eq(row->state, "running") ? BOX_STEP_UP : BOX_STEP_UNSURE;
+        b->created_ms = row->created_ms;
+        if (*row->enforcement)
+                b->enforcement = json_or_null(row->enforcement);
+}
+
+void box_peer_up(struct api *a, const char *role)
+{
+        for (struct live *j = a->jobs, *next; j; j = next) {
+                next = j->next;
+                if (j->kind != LIVE_BOX)
+                        continue;
+                if (str_eq(role, "launch"))
+                        ask_launch((struct box *)j);
+                if (str_eq(role, "keep"))
+                        box_unkeep_stdin((struct box *)j);
+                if (str_eq(role, "keep") || str_eq(role, "launch"))
+                        ask_keep((struct box *)j);
+        }
+}

@@ -1,0 +1,65 @@
+/* handlers.h - the functions behind the table of routes, by file. */
+#pragma once
+#include "api/call.h"
+#include "store/jobs.h"
+#include "store/volumes.h"
+
+/* health.c */
+void health_get(struct call *c);
+/* status.c */
+void status_get(struct call *c);
+/* control.c */
+void control_stop(struct call *c);
+void control_reload(struct call *c);
+/* openapi.c */
+void openapi_get(struct call *c);
+/* tokens.c */
+void tokens_get(struct call *c);
+void tokens_post(struct call *c);
+void tokens_delete(struct call *c);
+/* sandboxes.c */
+void sandboxes_get(struct call *c);
+void sandboxes_post(struct call *c);
+void sandbox_get(struct call *c);
+void sandbox_delete(struct call *c);
+void sandbox_signal(struct call *c);
+void sandbox_stop(struct call *c);
+/* streams.c */
+void sandbox_stream(struct call *c);
+/* jobs.c */
+void jobs_get_all(struct call *c);
+void job_get(struct call *c);
+void job_wait(struct call *c);
+void job_logs(struct call *c);
+/* volumes.c */
+void volumes_get(struct call *c);
+void volumes_post(struct call *c);
+void volume_delete(struct call *c);
+/* volume_files.c */
+void volume_files(struct call *c);
+void volume_file_get(struct call *c);
+void volume_file_put(struct call *c);
+void volume_file_delete(struct call *c);
+/* index.c */
+void index_post(struct call *c);
+void index_events(struct call *c);
+/* documents.c */
+void documents_get(struct call *c);
+void document_get(struct call *c);
+void document_delete(struct call *c);
+/* search.c, ask.c */
+void search_post(struct call *c);
+void ask_post(struct call *c);
+
+/* ---- shared by them ---- */
+
+/* jobs.c: the job that {id} names, by id or by the caller's own name for it, as its JSON object (a
+ * new reference); or NULL, and 404 was answered: also for another's. */
+json_t *job_of_call(struct call *c, const char *kind, char ret_id[ID_TEXT_LEN + 1]);
+json_t *job_load(struct api *a, const char *id); /* NULL when it is gone */
+/* volumes.c: the caller's volume of that name; false: answered. */
+MUST_CHECK bool volume_of_call(struct call *c, const char *name, struct volume *ret);
+/* The same, and "docs" is made when it is not there yet: fn gets it, or is not called and the
+ * answer was given. It may be called at once. */
+typedef void (*volume_ready_fn)(struct call *c, const struct volume *v, void *ctx);
+void volume_need(struct call *c, const char *name, volume_ready_fn fn, void *ctx);

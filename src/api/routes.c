@@ -1,0 +1,172 @@
+#include "api/handlers.h"
+#include "api/metrics.h"
+#include "api/router.h"
+
+#define STR(n, need, d)                                                                            \
+        {                                                                                          \
+                .name = n, .type = FIELD_STR, .required = need, .doc = d                           \
+        }
+#define U64(n, need, d)                                                                            \
+        {                                                                                          \
+                .name = n, .type = FIELD_U64, .required = need, .doc = d                           \
+        }
+#define I64(n, need, d)                                                                            \
+        {                                                                                          \
+                .name = n, .type = FIELD_I64, .required = need, .doc = d                           \
+        }
+#define NUM(n, need, d)                                                                            \
+        {                                                                                          \
+                .name = n, .type = FIELD_NUM, .required = need, .doc = d                           \
+        }
+#define BOOL(n, need, d)                                                                           \
+        {                                                                                          \
+                .name = n, .type = FIELD_BOOL, .required = need, .doc = d                          \
+        }
+#define STRS(n, need, d)                                                                           \
+        {                                                                                          \
+                .name = n, .type = FIELD_STRS, .required = need, .doc = d                          \
+        }
+#define MAP(n, need, d)                                                                            \
+        {                                                                                          \
+                .name = n, .type = FIELD_MAP, .required = need, .doc = d                           \
+        }
+#define OBJ(n, need, f, d)                                                                         \
+        {                                                                                          \
+                .name = n, .type = FIELD_OBJ, .required = need, .of = f, .doc = d                  \
+        }
+#define LIST(n, need, f, d)                                                                        \
+        {                                                                                          \
+                .name = n, .type = FIELD_LIST, .required = need, .of = f, .doc = d                 \
+        }
+#define FIELDS(name, ...) static const struct field name[] = {__VA_ARGS__, FIELD_END}
+
+/* ---- shapes ---- */
+
+static const struct field nothing[] = {FIELD_END};
+FIELDS(health, STR("status", true, "ok or draining"), STR("version", true, NULL));
+
+FIELDS(role, STR("role", true, NULL), STR("state", true, "starting, ready, failed or draining"),
+       U64("pid", true, NULL), U64("restarts", true, NULL),
+       U64("since_ms", true, "Wall clock of the last start."),
+       STR("reason", true, "Why it last ended."));
+FIELDS(counts, U64("accepted", true, NULL), U64("running", true, NULL), U64("ended", true, NULL));
+FIELDS(kinds, OBJ("sandbox", true, counts, NULL), OBJ("index", true, counts, NULL));
+FIELDS(docs, U64("docs", true, NULL), U64("passages", true, NULL), U64("failed", true, NULL));
+FIELDS(whoami, STR("name", true, NULL), BOOL("operator", true, NULL));
+FIELDS(status, STR("version", true, NULL), STR("status", true, "ok or draining"),
+       U64("started_ms", true, NULL), U64("uptime_ms", true, NULL),
+       OBJ("user", true, whoami, "Who asks."), LIST("roles", true, role, NULL),
+       OBJ("jobs", true, kinds, NULL), OBJ("docs", false, docs, "Of the caller's volume docs."));
+
+FIELDS(stop, BOOL("all", false, "Sandboxes too."));
+FIELDS(stopping, BOOL("stopping", true, NULL));
+FIELDS(change, STR("option", true, NULL), BOOL("applied", true, "false: needs a restart"));
+FIELDS(changes, LIST("changes", true, change, NULL));
+
+FIELDS(token_new, STR("name", true, NULL), STRS("scopes", true, "operator, member or sandbox:NAME"),
+       U64("expires_ms", false, "Wall clock; absent: never."));
+FIELDS(token_made, STR("name", true, NULL), STR("token", true, "Shown this once."));
+FIELDS(token, STR("name", true, NULL), STR("owner", true, NULL), STRS("scopes", true, NULL),
+       U64("created_ms", true, NULL), U64("expires_ms", false, NULL), U64("used_ms", false, NULL));
+FIELDS(tokens, LIST("tokens", true, token, NULL));
+FIELDS(named, STR("name", true, NULL));
+
+FIELDS(mount, STR("volume", true, "Name of a volume of the caller."),
+       STR("target", true, "Absolute path in the sandbox."), BOOL("read_only", false, NULL),
+       STR("subpath", false, "Only this part of the volume."));
+FIELDS(sandbox_new, STRS("argv", true, "The program and its arguments."), MAP("env", false, NULL),
+       BOOL("stdin", false, "A stream will send stdin; else it is empty."),
+       STR("image", false, NULL), STR("workdir", false, NULL),
+       STR("name", false, "A second create with a name that runs returns the one that runs."),
+       U64("memory_bytes", false, NULL), U64("cpu_milli", false, "Thousandths of a core."),
+       U64("pids", false, NULL), U64("disk_bytes", false, NULL),
+       U64("timeout_ms", false, "0: none"), LIST("volumes", false, mount, NULL));
+FIELDS(result, U64("exit_code", false, "When it ended by itself."), U64("signal", false, NULL),
+       STR("reason", false, "exited, signal, wall, oom, killed or lost"),
+       STR("cause", false, "Of lost."), U64("queue_ms", false, NULL),
+       U64("start_us", false, "From the request to the command released."),
+       U64("run_ms", false, NULL), U64("cpu_us", false, NULL),
+       U64("peak_memory_bytes", false, NULL), U64("output_bytes", false, NULL),
+       U64("output_dropped", false, "Output that was not stored."),
+       STR("state", false, "Index: done or failed."), U64("total", false, NULL),
+       U64("done", false, NULL), U64("changed", false, NULL), U64("removed", false, NULL),
+       U64("failed", false, NULL), U64("passages", false, NULL));
+FIELDS(enforcement, STR("driver", true, NULL), STR("namespaces", true, NULL),
+       STR("ids", true, NULL), STR("seccomp", true, "SHA-256 of the filter."),
+       STR("cgroup", true, NULL), STR("network", true, NULL),
+       STR("missing", true, "Layers that could not be had."), U64("capabilities", true, NULL),
+       BOOL("no_new_privs", true, NULL), U64("landlock_abi", true, NULL),
+       BOOL("memory_limit", true, NULL), BOOL("cpu_limit", true, NULL),
+       BOOL("pids_limit", true, NULL), BOOL("disk_limit", true, NULL));
+FIELDS(job, STR("id", true, NULL), STR("name", false, NULL), STR("kind", true, "sandbox or index"),
+       STR("owner", true, NULL), STR("state", true, "accepted, running or ended"),
+       U64("created_ms", true, NULL), U64("ended_ms", false, NULL),
+       OBJ("result", false, result, "Once ended."),
+       OBJ("enforcement", false, enforcement, "Sandbox: what was in force."),
+       STRS("argv", false, NULL), BOOL("stdin", false, NULL), STR("image", false, NULL),
+       STR("workdir", false, NULL), U64("memory_bytes", false, NULL), U64("cpu_milli", false, NULL),
+       U64("pids", false, NULL), U64("disk_bytes", false, NULL), U64("timeout_ms", false, NULL),
+       LIST("volumes", false, mount, NULL), STR("volume", false, "Index: its name."),
+       STR("prefix", false, NULL), BOOL("force", false, NULL));
+FIELDS(sandboxes, LIST("sandboxes", true, job, NULL));
+FIELDS(jobs, LIST("jobs", true, job, NULL));
+FIELDS(signal_fields, U64("signal", true, "A number, 15 for TERM."));
+FIELDS(grace, U64("grace_ms", false, "From TERM to the end of everything."));
+FIELDS(id_fields, STR("id", true, NULL));
+FIELDS(paging, U64("limit", false, NULL), STR("before", false, "Id: only older ones."),
+       BOOL("all", false, "Operators: everybody's."));
+FIELDS(wait_query, U64("timeout_ms", false, NULL));
+FIELDS(logs_query, U64("offset", false, NULL), BOOL("follow", false, NULL));
+FIELDS(stream_query, U64("offset", false, "Of the output."),
+       U64("stdin_offset", false, "Number of the first byte of stdin that will be sent."));
+
+#define JOB_STREAM "application/vnd.paddock.stream"
+
+/* ---- THE table ---- */
+
+const struct route routes[] = {
+        {"GET", "/v1/health", SCOPE_SANDBOX, health_get, "Is the server there?", .status = 200,
+         .answer = health},
+        {"GET", "/v1/status", SCOPE_MEMBER, status_get, "Roles, jobs, documents, who asks.",
+         .status = 200, .answer = status},
+        {"GET", "/metrics", SCOPE_MEMBER, metrics_route, "Prometheus text.", .status = 200,
+         .type = "text/plain"},
+        {"GET", "/v1/openapi.json", SCOPE_SANDBOX, openapi_get, "This document.", .status = 200,
+         .type = "application/json"},
+        {"POST", "/v1/stop", SCOPE_OPERATOR, control_stop, "Ends the server.", .body = stop,
+         .status = 200, .answer = stopping},
+        {"POST", "/v1/reload", SCOPE_OPERATOR, control_reload, "Reads the configuration again.",
+         .body = nothing, .status = 200, .answer = changes},
+
+        {"GET", "/v1/tokens", SCOPE_MEMBER, tokens_get, "Tokens, without their text.",
+         .status = 200, .answer = tokens},
+        {"POST", "/v1/tokens", SCOPE_MEMBER, tokens_post, "Makes a token.", .body = token_new,
+         .status = 201, .answer = token_made},
+        {"DELETE", "/v1/tokens/{name}", SCOPE_MEMBER, tokens_delete, "Revokes a token.",
+         .status = 200, .answer = named},
+
+        {"POST", "/v1/sandboxes", SCOPE_MEMBER, sandboxes_post, "Starts a command in a sandbox.",
+         .body = sandbox_new, .status = 201, .answer = job},
+        {"GET", "/v1/sandboxes", SCOPE_MEMBER, sandboxes_get, "Sandboxes, newest first.",
+         .query = paging, .status = 200, .answer = sandboxes},
+        {"GET", "/v1/sandboxes/{id}", SCOPE_SANDBOX, sandbox_get, "One sandbox.", .status = 200,
+         .answer = job},
+        {"DELETE", "/v1/sandboxes/{id}", SCOPE_SANDBOX, sandbox_delete, "Ends and forgets it.",
+         .status = 200, .answer = id_fields},
+        {"POST", "/v1/sandboxes/{id}/signal", SCOPE_SANDBOX, sandbox_signal,
+         "Signals its main process.", .body = signal_fields, .status = 200, .answer = nothing},
+        {"POST", "/v1/sandboxes/{id}/stop", SCOPE_SANDBOX, sandbox_stop, "Ends it.", .body = grace,
+         .status = 200, .answer = nothing},
+        {"GET", "/v1/sandboxes/{id}/stream", SCOPE_SANDBOX, sandbox_stream,
+         "Attaches to stdin, stdout and stderr (Upgrade: paddock-stream/1).", .query = stream_query,
+         .status = 101, .answer = nothing},
+
+        {"GET", "/v1/jobs", SCOPE_MEMBER, jobs_get_all, "Jobs, newest first.", .query = paging,
+         .status = 200, .answer = jobs},
+        {"GET", "/v1/jobs/{id}", SCOPE_SANDBOX, job_get, "One job.", .status = 200, .answer = job},
+        {"GET", "/v1/jobs/{id}/wait", SCOPE_SANDBOX, job_wait, "Waits for its end.",
+         .query = wait_query, .status = 200, .answer = job},
+        {"GET", "/v1/jobs/{id}/logs", SCOPE_SANDBOX, job_logs, "Its stored output, as frames.",
+         .query = logs_query, .status = 200, .type = JOB_STREAM},
+};
+const size_t routes_n = sizeof routes / sizeof *routes;

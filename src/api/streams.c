@@ -1,0 +1,438 @@
+#include "api/box.h"
+#include "api/handlers.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include <strings.h>
+#include <sys/socket.h>
+
+#define PROTOCOL   "paddock-stream/1"
+#define OUT_ENOUGH (128u << 10) /* no more is prepared than this; the rest waits in the log */
+#define READ_BYTES (16u << 10)
+#define LINGER_MS  3000 /* for the client to close after the last frame */
+
+/* A client attached to a sandbox: an upgraded socket. The sandbox does not end with it. */
+struct viewer {
+        struct api *api;
+        char id[ID_TEXT_LEN + 1];
+        int fd;
+        struct loop_io *io;
+        uint32_t events;
+        struct buf in, out;
+        struct outlog_cursor cursor;
+        struct live_watch watch; /* of the box; off its list once it has ended */
+        uint64_t stdin_at;       /* number of the client's next byte of stdin */
+        size_t stdin_used;       /* of the frame at the head of `in` */
+        bool stdin_blocked;      /* the sandbox takes no more now */
+        bool last_put;           /* RESULT or ERROR is in `out` */
+        struct call *call;       /* until the socket is ours; then NULL */
+        struct loop_timer *linger;
+};
+
+static void viewer_free(struct viewer *v)
+{
+        struct live *job = v->watch.job;
+        live_unwatch(&v->watch);
+        loop_io_remove(v->io);
+        loop_timer_remove(v->linger);
+        if (v->fd >= 0)
+                close(v->fd);
+        outlog_read_close(&v->cursor);
+        buf_done(&v->in);
+        buf_done(&v->out);
+        free(v);
+        if (job)
+                box_resume((struct box *)job);
+}
+
+static struct box *box_of(const struct viewer *v)
+{
+        return (struct box *)v->watch.job;
+}
+
+static void put(struct viewer *v, enum stream_type type, const void *p, size_t n)
+{
+        if (!v->last_put && stream_put(&v->out, type, p, n) < 0)
+                v->last_put = true; /* no memory: what is there is sent, then we hang up */
+}
+
+static void put_error(struct viewer *v, const char *text)
+{
+        put(v, STREAM_ERROR, text, strlen(text));
+        v->last_put = true;
+}
+
+/* ---- to the client ---- */
+
+static void put_result(struct viewer *v)
+{
+        json_t *o = job_load(v->api, v->id);
+        json_t *result = o ? json_object_get(o, "result") : NULL;
+        if (result && !json_is_null(result)) {
+                auto_free char *text = json_text(result);
+                put(v, STREAM_RESULT, text, strlen(text));
+                v->last_put = true;
+        } else {
+                put_error(v, "the sandbox was removed");
+        }
+        json_decref(o);
+}
+
+/* From the log into `out`, as long as there is room; at the end of all: RESULT. */
+static void fill(struct viewer *v)
+{
+        char chunk[STREAM_FRAME_MAX - 8];
+        while (!v->last_put && v->out.len < OUT_ENOUGH) {
+                enum stream_type stream;
+                uint64_t at = v->cursor.offset;
+                int64_t n = outlog_read(&v->cursor, chunk, sizeof chunk, &stream);
+                if (n < 0)
+                        put_error(v, "the stored output cannot be read");
+                else if (n == 0 && !v->watch.job)
+                        put_result(v);
+                else if (n == 0)
+                        return;
+                else if (stream_put_output(&v->out, stream, at, chunk, (size_t)n) < 0)
+                        v->last_put = true;
+        }
+}
+
+/* 0, or negative when the client is gone. */
+static int send_out(struct viewer *v)
+{
+        while (v->out.len > 0) {
+                ssize_t n = send(v->fd, v->out.data, v->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+                if (n < 0 && errno == EAGAIN)
+                        return 0;
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0)
+                        buf_consume(&v->out, (size_t)n);
+        }
+        return 0;
+}
+
+/* ---- from the client ---- */
+
+/* 1 = the frame is done with, 0 = the sandbox takes no more now. */
+static int give_stdin(struct viewer *v, const struct stream_frame *f)
+{
+        struct box *b = box_of(v);
+        uint64_t have = b && b->log ? outlog_stdin(b->log) : 0;
+        while (b && v->stdin_used < f->len) {
+                size_t left = f->len - v->stdin_used;
+                uint64_t at = v->stdin_at + v->stdin_used;
+                if (b->log && at > have) {
+                        put_error(v, "stdin: bytes are missing before this offset");
+                        return 1;
+                }
+                /* What the sandbox has already is not given twice. */
+                int64_t n = b->log && have > at ? (int64_t)(have - at < left ? have - at : left)
+                                                : box_stdin(b, f->data + v->stdin_used, left);
+                if (n == -EAGAIN)
+                        return 0;
+                if (n < 0)
+                        break; /* it has closed its stdin: the rest goes nowhere, as in a pipe */
+                v->stdin_used += (size_t)n;
+                have = b->log ? outlog_stdin(b->log) : 0;
+        }
+        v->stdin_at += f->len;
+        v->stdin_used = 0;
+        return 1;
+}
+
+static void ack(struct viewer *v)
+{
+        struct box *b = box_of(v);
+        char le[8];
+        if (!b || !b->log)
+                return;
+        uint64_t n = outlog_stdin(b->log);
+        for (int i = 0; i < 8; i++)
+                le[i] = (char)(n >> (8 * i));
+        put(v, STREAM_STDIN_ACK, le, sizeof le);
+}
+
+static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
+{
+}
+
+static void send_signal(struct viewer *v, const struct stream_frame *f)
+{
+        struct peer *launch = api_peer(v->api, "launch");
+        struct launch_signal req = {0};
+        if (f->len != 4 || stream_u32(f->data) == 0 || stream_u32(f->data) > 64) {
+                put_error(v, "a signal is a number from 1 to 64");
+                return;
+        }
+        memcpy(req.id, v->id, sizeof req.id);
+        req.signal = stream_u32(f->data);
+        if (launch && v->watch.job)
+                peer_call(launch, LAUNCH_SIGNAL, &req, NULL, 0, ignore_answer, NULL);
+}
+
+/* 1 = done with it, 0 = it has to wait. */
+static int take_frame(struct viewer *v, const struct stream_frame *f)
+{
+        switch (f->type) {
+        case STREAM_STDIN:
+                return give_stdin(v, f);
+        case STREAM_STDIN_END:
+                if (box_of(v))
+                        box_stdin_end(box_of(v));
+                return 1;
+        case STREAM_SIGNAL:
+                send_signal(v, f);
+                return 1;
+        case STREAM_RESIZE: /* a sandbox has no terminal; clients send this all the same */
+                return 1;
+        default:
+                put_error(v, "that frame is not for a client to send");
+                return 1;
+        }
+}
+
+static void take_frames(struct viewer *v)
+{
+        struct stream_frame f;
+        int r = 0;
+        bool moved = false;
+        v->stdin_blocked = false;
+        while (!v->last_put && (r = stream_next(&v->in, &f)) > 0) {
+                size_t before = v->stdin_used;
+                int done = take_frame(v, &f);
+                moved |= f.type == STREAM_STDIN && (done || v->stdin_used != before);
+                if (!done) {
+                        v->stdin_blocked = true;
+                        break;
+                }
+                buf_consume(&v->in, STREAM_HEAD + f.len);
+        }
+        if (moved)
+                ack(v);
+        if (r < 0)
+                put_error(v, "that is not a frame of " PROTOCOL);
+}
+
+/* 0, or negative when the client is gone. */
+static int receive(struct viewer *v)
+{
+        while (!v->stdin_blocked && !v->last_put) {
+                char *room = buf_room(&v->in, READ_BYTES);
+                if (!room)
+                        return -ENOMEM;
+                ssize_t n = recv(v->fd, room, READ_BYTES, MSG_DONTWAIT);
+                if (n == 0)
+                        return -EPIPE;
+                if (n < 0)
+                        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+                v->in.len += (size_t)n;
+                v->in.data[v->in.len] = '\0';
+                take_frames(v);
+        }
+        return 0;
+}
+
+/* ---- both ---- */
+
+static void viewer_ready(void *ctx, uint32_t events);
+
+static void linger_over(void *ctx)
+{
+        struct viewer *v = ctx;
+        v->linger = NULL;
+        viewer_free(v);
+}
+
+/* All is sent. The socket is closed when the client has closed: to close it with bytes of its
+ * stdin unread would reset the connection, and RESULT could be lost on the way. */
+static void say_goodbye(struct viewer *v)
+{
+        live_unwatch(&v->watch);
+        shutdown(v->fd, SHUT_WR);
+        loop_io_events(v->io, v->events = EPOLLIN);
+        v->linger = loop_timer_add(v->api->env.loop, LINGER_MS, linger_over, v);
+}
+
+/* 0, or negative when the client has closed. */
+static int discard(struct viewer *v)
+{
+        char chunk[READ_BYTES];
+        ssize_t n = recv(v->fd, chunk, sizeof chunk, MSG_DONTWAIT);
+        return n > 0 || (n < 0 && errno == EAGAIN) ? 0 : -EPIPE;
+}
+
+/* Sends what there is and says what to wait for; frees the viewer when it is done. */
+static void go_on(struct viewer *v)
+{
+        fill(v);
+        int r = send_out(v);
+        if (r < 0) {
+                viewer_free(v);
+                return;
+        }
+        if (v->last_put && v->out.len == 0) {
+                say_goodbye(v);
+                return;
+        }
+        uint32_t want =
+                (v->out.len ? EPOLLOUT : 0) | (v->stdin_blocked || v->last_put ? 0 : EPOLLIN);
+        if (want != v->events)
+                loop_io_events(v->io, v->events = want);
+        if (v->watch.job && v->out.len < OUT_ENOUGH)
+                box_resume(box_of(v));
+}
+
+static void viewer_ready(void *ctx, uint32_t events)
+{
+        struct viewer *v = ctx;
+        int r = 0;
+        if (events & (EPOLLERR | EPOLLHUP))
+                r = -EPIPE;
+        else if (v->linger)
+                r = discard(v);
+        else if (events & EPOLLIN)
+                r = receive(v);
+        if (r < 0)
+                viewer_free(v);
+        else if (!v->linger)
+                go_on(v);
+}
+
+/* Bytes that are stored nowhere. Whoever came late continues here: the offsets show the gap. */
+static void take_direct(struct viewer *v)
+{
+        struct box *b = box_of(v);
+        if (v->cursor.offset < outlog_stored(b->log) || v->last_put)
+                return;
+        if (stream_put_output(&v->out, b->direct_stream, b->direct_offset, b->direct,
+                              b->direct_n) == 0)
+                v->cursor.offset = b->direct_offset + b->direct_n;
+}
+
+static void viewer_told(void *ctx, enum live_event ev)
+{
+        struct viewer *v = ctx;
+        if (v->call || v->linger)
+                return;
+        if (ev == LIVE_DIRECT)
+                take_direct(v);
+        if (ev == LIVE_STDIN)
+                take_frames(v);
+        go_on(v);
+}
+
+/* It has all that is stored and little on its way: it can take bytes that are nowhere else. */
+static bool direct_ready(void *ctx)
+{
+        struct viewer *v = ctx;
+        struct box *b = box_of(v);
+        if (v->call)
+                return true; /* not there yet */
+        return v->last_put ||
+               (v->out.len < OUT_ENOUGH && v->cursor.offset >= outlog_stored(b->log));
+}
+
+static void put_hello(struct viewer *v)
+{
+        struct box *b = box_of(v);
+        uint64_t at = b && b->log ? outlog_stdin(b->log) : v->stdin_at;
+        json_t *job = job_load(v->api, v->id);
+        json_t *enforcement = job ? json_object_get(job, "enforcement") : NULL;
+        json_t *o = json_pack("{s:s,s:I,s:I,s:O}", "id", v->id, "offset",
+                              (json_int_t)v->cursor.offset, "stdin_offset", (json_int_t)at,
+                              "enforcement", enforcement ? enforcement : json_null());
+        auto_free char *text = json_text(o);
+        json_decref(o);
+        json_decref(job);
+        put(v, STREAM_HELLO, text, strlen(text));
+}
+
+static void have_socket(void *ctx, int fd, const char *early, size_t n)
+{
+        struct viewer *v = ctx;
+        if (fd < 0)
+                return; /* over() frees it */
+        v->call->over_fn = NULL;
+        v->call = NULL;
+        v->fd = fd;
+        if (fd_nonblock(fd, true) < 0)
+                log_warn("stream.socket", kv("id", (const char *)v->id));
+        v->events = EPOLLIN;
+        v->io = loop_io_add(v->api->env.loop, fd, v->events, viewer_ready, v);
+        put_hello(v);
+        if (buf_add(&v->in, early, n) < 0)
+                put_error(v, "too much was sent early");
+        else
+                take_frames(v);
+        go_on(v);
+}
+
+/* The request is over and no socket came. */
+static void over(void *ctx)
+{
+        viewer_free(ctx);
+}
+
+static bool asks_upgrade(const struct http_req *rq)
+{
+        const char *upgrade = http_header(rq, "Upgrade"),
+                   *connection = http_header(rq, "Connection");
+        return upgrade && connection && strcasecmp(upgrade, PROTOCOL) == 0 &&
+               strcasestr(connection, "upgrade");
+}
+
+/* A stream may begin nowhere behind what has been put out. */
+static bool offsets_fit(struct call *c, const struct box *b, uint64_t offset, uint64_t stdin_at)
+{
+        if (!b || !b->log)
+                return true;
+        if (offset > outlog_stored(b->log) + outlog_dropped(b->log)) {
+                call_fail(c, -EINVAL, "offset: there is not so much output");
+                return false;
+        }
+        if (stdin_at > outlog_stdin(b->log)) {
+                call_fail(c, -EINVAL, "stdin_offset: the sandbox has got fewer bytes");
+                return false;
+        }
+        return true;
+}
+
+void sandbox_stream(struct call *c)
+{
+        char id[ID_TEXT_LEN + 1];
+        uint64_t offset, stdin_at;
+        json_t *o = job_of_call(c, "sandbox", id);
+        json_decref(o);
+        if (!o || !call_query_u64(c, "offset", 0, 0, INT64_MAX, &offset))
+                return;
+        struct box *b = box_find(c->api, id);
+        uint64_t reached = b && b->log ? outlog_stdin(b->log) : 0;
+        if (!call_query_u64(c, "stdin_offset", reached, 0, INT64_MAX, &stdin_at) ||
+            !offsets_fit(c, b, offset, stdin_at))
+                return;
+        if (!asks_upgrade(c->rq)) {
+                call_fail(c, -EINVAL, "ask with Connection: Upgrade and Upgrade: " PROTOCOL);
+                return;
+        }
+        struct outlog_cursor cursor;
+        int r = outlog_read_open(c->api->logs_fd, id, &cursor);
+        if (r < 0) {
+                call_fail(c, r, "the stored output cannot be read");
+                return;
+        }
+        outlog_seek(&cursor, offset);
+        struct viewer *v = xcalloc(1, sizeof *v);
+        *v = (struct viewer){
+                .api = c->api, .fd = -1, .cursor = cursor, .stdin_at = stdin_at, .call = c};
+        memcpy(v->id, id, sizeof v->id);
+        buf_init(&v->in, 4 * (STREAM_FRAME_MAX + STREAM_HEAD));
+        buf_init(&v->out, 8 * (STREAM_FRAME_MAX + STREAM_HEAD));
+        v->watch = (struct live_watch){.fn = viewer_told, .direct_ready = direct_ready, .ctx = v};
+        if (b)
+                live_watch(&b->live, &v->watch);
+        c->over_fn = over;
+        c->over_ctx = v;
+        http_upgrade(c->rq, PROTOCOL, have_socket, v);
+}
