@@ -100,10 +100,12 @@ static int open_box(struct worker *w, struct err *err)
 {
         const struct index_host *host = w->run->job->host;
         int r = -EIO;
-        for (int i = 0; i < OPEN_TRIES && r < 0; i++) {
+        for (int i = 0; i < OPEN_TRIES; i++) {
                 if (i)
                         nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
                 r = host->open(host->ctx, w->run->job->rq->volume, &w->box, err);
+                if (r != -EAGAIN && r != -EPIPE && r != -ECANCELED && r != -EBUSY)
+                        break;
         }
         if (r < 0)
                 return err_wrap(err, r, "starting a parser");

@@ -1,0 +1,19 @@
+/* jobs.h - index jobs: at most one a space, each in a thread of its own, watched by any number of
+ * askers. Everything here is called on the loop's thread.
+ */
+#pragma once
+#include "net/peer.h"
+#include "rag/index.h"
+
+struct jobs;
+
+/* Databases are SPACE.db in the working directory. */
+struct jobs *jobs_new(struct loop *loop, struct index_host host);
+void jobs_free(struct jobs *j); /* after jobs_count is 0; NULL is fine */
+/* Answers rq with progress until the job has ended. A job that runs for the space is joined: since
+ * it may have passed what this asker wants to see indexed, the space is scanned once more when it
+ * ends, and only then the asker has its end. */
+void jobs_start(struct jobs *j, const struct rag_index *what, struct peer_request *rq);
+size_t jobs_count(const struct jobs *j);
+/* They end soon; their askers get no end, so that they ask again when this role is back. */
+void jobs_stop(struct jobs *j);

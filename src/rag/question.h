@@ -1,0 +1,35 @@
+/* question.h - one question about the index: asked by a link's verb, worked out in the reading
+ * thread, answered on the loop's. */
+#pragma once
+#include "link/rag.h"
+#include "net/peer.h"
+#include "rag/manifest.h"
+
+#define SPACES_OPEN_MAX 8 /* databases kept open for the next question */
+
+struct spaces {
+        struct space {
+                char name[NAME_TEXT_MAX + 1];
+                struct manifest *m;
+                uint64_t used; /* for choosing which one goes */
+        } s[SPACES_OPEN_MAX];
+        uint64_t clock;
+};
+struct question {
+        uint32_t verb;
+        union {
+                struct rag_query query;
+                struct rag_list list;
+        } rq;
+        int status;
+        struct err err;
+        void *parts; /* array of rag_hit or rag_doc, n of them; hits own the text they point to */
+        size_t n, cap;
+        struct rag_count count;
+};
+
+void question_init(struct question *q, uint32_t verb, const void *request);
+void question_run(struct question *q, struct spaces *spaces);
+void question_answer(const struct question *q, struct peer_request *rq);
+void question_done(struct question *q);
+void spaces_done(struct spaces *s);

@@ -1,0 +1,132 @@
+#include "rag/service.h"
+#include "rag/boxes.h"
+#include "rag/jobs.h"
+#include "rag/reader.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+struct service {
+        struct boxes *boxes;
+        struct jobs *jobs;
+        struct reader *reader;
+};
+
+/* A space names a file: nothing but letters, digits and '-'. */
+static bool valid(struct peer_request *rq, const char *space)
+{
+        if (str_is_name(space))
+                return true;
+        peer_fail(rq, -EINVAL, "the space is no name");
+        return false;
+}
+
+static void on_index(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                     uint32_t n_fds UNUSED)
+{
+        struct service *s = ctx;
+        const struct rag_index *what = req;
+        if (!valid(rq, what->space))
+                return;
+        if (!id_valid(what->volume) || (what->prefix[0] && !str_is_subpath(what->prefix)))
+                peer_fail(rq, -EINVAL, "the volume or the prefix");
+        else
+                jobs_start(s->jobs, what, rq);
+}
+
+static void on_search(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                      uint32_t n_fds UNUSED)
+{
+        struct service *s = ctx;
+        const struct rag_query *q = req;
+        if (valid(rq, q->space))
+                reader_ask(s->reader, RAG_SEARCH, req, rq);
+}
+
+static void ask(void *ctx, uint32_t verb, struct peer_request *rq, const void *req)
+{
+        struct service *s = ctx;
+        const struct rag_list *l = req;
+        if (valid(rq, l->space))
+                reader_ask(s->reader, verb, req, rq);
+}
+
+static void on_docs(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                    uint32_t n_fds UNUSED)
+{
+        ask(ctx, RAG_DOCS, rq, req);
+}
+
+static void on_passages(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                        uint32_t n_fds UNUSED)
+{
+        ask(ctx, RAG_PASSAGES, rq, req);
+}
+
+static void on_remove(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                      uint32_t n_fds UNUSED)
+{
+        ask(ctx, RAG_REMOVE, rq, req);
+}
+
+static void on_status(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                      uint32_t n_fds UNUSED)
+{
+        ask(ctx, RAG_STATUS, rq, req);
+}
+
+static void on_exited(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
+                      uint32_t n_fds UNUSED)
+{
+        struct service *s = ctx;
+        boxes_exited(s->boxes, req);
+}
+
+static const struct peer_handler for_api[] = {{RAG_INDEX, on_index},
+                                              {RAG_SEARCH, on_search},
+                                              {RAG_DOCS, on_docs},
+                                              {RAG_PASSAGES, on_passages},
+                                              {RAG_REMOVE, on_remove},
+                                              {RAG_STATUS, on_status},
+                                              {0, NULL}};
+static const struct peer_handler for_launch[] = {{LAUNCH_EXITED, on_exited}, {0, NULL}};
+const struct peer_ops service_api = {&rag_link, for_api, NULL};
+const struct peer_ops service_launch = {&launch_link, for_launch, NULL};
+
+struct service *service_new(struct loop *loop, struct peer *(*launch)(void *ctx), void *ctx,
+                            struct err *err)
+{
+        struct reader *reader = reader_new(loop, err);
+        if (!reader)
+                return NULL;
+        struct service *s = xcalloc(1, sizeof *s);
+        s->reader = reader;
+        s->boxes = boxes_new(loop, launch, ctx);
+        s->jobs = jobs_new(loop, boxes_host(s->boxes));
+        return s;
+}
+
+void service_free(struct service *s)
+{
+        if (!s)
+                return;
+        reader_free(s->reader);
+        jobs_free(s->jobs);
+        boxes_free(s->boxes);
+        free(s);
+}
+
+void service_launch_up(struct service *s)
+{
+        boxes_launch_up(s->boxes);
+}
+
+void service_stop(struct service *s)
+{
+        jobs_stop(s->jobs);
+}
+
+bool service_idle(const struct service *s)
+{
+        return jobs_count(s->jobs) == 0 && reader_waiting(s->reader) == 0;
+}
