@@ -98,3 +98,207 @@ TEST(rag_change_and_removal_are_followed)
         CHECK_FOUND(&b, "gamma", "");
         CHECK_FOUND(&b, "delta", "a.txt#0");
 }
+
+TEST(rag_rename_moves_the_passages)
+{
+        auto_bench struct bench b = bench_new();
+        put_file(b.docs, "old/a.md", "# Alpha\n\nBeta gamma.\n");
+        put_file(b.docs, "other.md", "Delta\n");
+        index_ok(&b);
+        usleep(30000);
+        index_ok(&b);
+        auto_free char *from = xasprintf("%s/old/a.md", b.docs);
+        auto_free char *to = xasprintf("%s/b.md", b.docs);
+        CHECK_INT(rename(from, to), ==, 0);
+        struct indexed x = index_ok(&b);
+        CHECK_INT(x.end.changed, ==, 1);
+        CHECK_INT(x.end.removed, ==, 0);
+        CHECK_INT(x.end.passages, ==, 0); /* nothing was parsed again */
+        CHECK_FOUND(&b, "gamma", "b.md#0");
+}
+
+TEST(rag_two_files_for_one_that_is_gone)
+{
+        auto_bench struct bench b = bench_new();
+        put_file(b.docs, "a.txt", "same words\n");
+        index_ok(&b);
+        auto_free char *from = xasprintf("%s/a.txt", b.docs);
+        CHECK_INT(unlink(from), ==, 0);
+        put_file(b.docs, "b.txt", "same words\n");
+        put_file(b.docs, "c.txt", "same words\n");
+        struct indexed x = index_ok(&b);
+        CHECK_INT(x.end.changed, ==, 2);
+        CHECK_INT(x.end.removed, ==, 0);
+        CHECK_INT(x.end.total, ==, 2);
+        auto_free char *hits = found(&b, "same", "");
+        CHECK_INT(strlen(hits), ==, strlen("b.txt#0")); /* one stands for both */
+}
+
+TEST(rag_touched_file_keeps_its_passages)
+{
+        auto_bench struct bench b = bench_new();
+        put_file(b.docs, "a.txt", "alpha\n");
+        index_ok(&b);
+        put_file(b.docs, "a.txt", "alpha\n");
+        struct indexed x = index_ok(&b);
+        CHECK_INT(x.end.changed, ==, 0);
+        CHECK_FOUND(&b, "alpha", "a.txt#0");
+        x = index_folder(b.docs, b.database, "", true);
+        CHECK_INT(x.end.changed, ==, 1);
+        CHECK_FOUND(&b, "alpha", "a.txt#0");
+}
+
+TEST(rag_vanished_volume_deletes_nothing)
+{
+        auto_bench struct bench b = bench_new();
+        auto_dir char *empty = temp_dir();
+        char name[32];
+        for (int i = 0; i < INDEX_GONE_MANY; i++) {
+                snprintf(name, sizeof name, "f%d.txt", i);
+                put_file(b.docs, name, "alpha\n");
+        }
+        index_ok(&b);
+        struct indexed x = index_folder(empty, b.database, "", false);
+        CHECK_INT(x.r, ==, -ENOENT);
+        CHECK_INT(x.end.state, ==, RAG_FAILED);
+        CHECK_CONTAINS(x.end.reason, "nothing was removed");
+        auto_free char *hits = found(&b, "alpha", "");
+        CHECK(hits[0] != '\0');
+}
+
+TEST(rag_prefix_touches_only_what_is_below)
+{
+        auto_bench struct bench b = bench_new();
+        put_file(b.docs, "a/x.txt", "alpha\n");
+        put_file(b.docs, "ab/y.txt", "alpha beta\n");
+        index_ok(&b);
+        auto_free char *gone = xasprintf("%s/ab/y.txt", b.docs);
+        CHECK_INT(unlink(gone), ==, 0);
+        put_file(b.docs, "a/x.txt", "gamma\n");
+        struct indexed x = index_folder(b.docs, b.database, "a", false);
+        CHECK_INT(x.end.total, ==, 1);
+        CHECK_INT(x.end.changed, ==, 1);
+        CHECK_INT(x.end.removed, ==, 0);
+        CHECK_FOUND(&b, "beta", "ab/y.txt#0");
+        auto_free char *only = found(&b, "alpha gamma", "a");
+        CHECK_STR(only, "a/x.txt#0");
+}
+
+TEST(rag_bad_files_are_told_and_block_nothing)
+{
+        auto_bench struct bench b = bench_new();
+        put_file(b.docs, "a.pdf", "%PDF-1.7\nnot really\n");
+        put_bytes(b.docs, "b.bin", "\0\1\2\3", 4);
+        put_file(b.docs, "c.txt", "");
+        put_bytes(b.docs, "d.gz", "\x1f\x8b\x08garbage", 10);
+        put_file(b.docs, "e.txt", "fine\n");
+        put_file(b.docs, "f.docx", "PK\3\4 nothing");
+        auto_free char *link = xasprintf("%s/link.txt", b.docs);
+        CHECK(symlink("/etc/passwd", link) == 0);
+        struct indexed x = index_ok(&b);
+        CHECK_INT(x.end.total, ==, 6);
+        CHECK_INT(x.end.done, ==, 6);
+        CHECK_INT(x.end.failed, ==, 5);
+        CHECK_INT(x.reports.files, ==, 5);
+        CHECK_INT(x.boxes, ==, 1); /* none of them needed another sandbox */
+        CHECK_FOUND(&b, "fine root", "e.txt#0");
+        CHECK(x.reports.last_reason[0] != '\0');
+}
+
+/* A host whose parser dies on every file with "poison" in its name. */
+static int dying_open(void *ctx, const char *volume, struct index_box *ret, struct err *err)
+{
+        int to[2], from[2];
+        auto_free char *parse = program_path("parse");
+        struct test_host *h = ctx;
+        if (host_open(ctx, volume, ret, err) < 0)
+                return -EIO;
+        struct spawned *s = ret->handle;
+        CHECK(pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0);
+        pid_t relay = fork();
+        if (relay == 0) {
+                char piece[4096];
+                ssize_t n;
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                close(to[1]);
+                while ((n = read(to[0], piece, sizeof piece)) > 0) {
+                        if (memmem(piece, (size_t)n, "poison", 6))
+                                kill(s->pid, SIGSEGV);
+                        else if (fd_write_all(s->to, piece, (size_t)n) < 0)
+                                break;
+                }
+                _exit(0);
+        }
+        close(to[0]);
+        close(s->to);
+        close(from[0]);
+        close(from[1]);
+        s->to = ret->in = to[1];
+        (void)h;
+        return 0;
+}
+
+TEST(rag_dead_parser_costs_one_file)
+{
+        auto_bench struct bench b = bench_new();
+        put_file(b.docs, "a.txt", "alpha\n");
+        put_file(b.docs, "poison.txt", "beta\n");
+        put_file(b.docs, "z.txt", "gamma\n");
+        struct indexed x = {0};
+        struct rag_index rq = {.volume = "v", .space = "s"};
+        struct test_host h = {.docs = b.docs};
+        struct index_host host = {&h, dying_open, host_close};
+        struct index_job job = {.rq = &rq,
+                                .database = b.database,
+                                .host = &host,
+                                .progress = on_progress,
+                                .ctx = &x.reports};
+        signal(SIGPIPE, SIG_IGN);
+        CHECK_INT(index_run(&job, &x.end, &x.err), ==, 0);
+        CHECK_INT(h.opened, ==, 3); /* the first, the second try, the rest */
+        CHECK_INT(x.end.failed, ==, 1);
+        CHECK_STR(x.reports.last_path, "poison.txt");
+        CHECK_CONTAINS(x.reports.last_reason, "signal 11");
+        CHECK_FOUND(&b, "gamma", "z.txt#0");
+        x = index_ok(&b); /* it is not tried again while it stays as it is */
+        CHECK_INT(x.end.changed, ==, 0);
+        CHECK_INT(x.end.failed, ==, 1);
+}
+
+TEST(rag_killed_job_goes_on_where_it_was)
+{
+        auto_bench struct bench b = bench_new();
+        char name[32], text[4000];
+        memset(text, 'x', sizeof text - 1);
+        text[sizeof text - 1] = '\0';
+        for (size_t i = 50; i < sizeof text; i += 8)
+                text[i] = ' ';
+        for (int i = 0; i < 1500; i++) {
+                snprintf(name, sizeof name, "%04d.txt", i);
+                put_file(b.docs, name, text);
+        }
+        pid_t pid = fork();
+        if (pid == 0) {
+                index_folder(b.docs, b.database, "", false);
+                _exit(0);
+        }
+        struct manifest_counts c = {0};
+        while (c.docs < 200) { /* committed by the child */
+                CLEANUP(manifest_closep) struct manifest *m = NULL;
+                if (manifest_open_reader(b.database, &m, NULL) == 0 &&
+                    manifest_count(m, &c, NULL) < 0)
+                        c.docs = 0;
+                CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+                usleep(1000);
+        }
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        struct indexed x = index_ok(&b);
+        CHECK_INT(x.end.total, ==, 1500);
+        CHECK_INT(x.end.changed, <=, 1500 - c.docs);
+        CLEANUP(manifest_closep) struct manifest *m = NULL;
+        CHECK_INT(manifest_open_reader(b.database, &m, NULL), ==, 0);
+        CHECK_INT(manifest_count(m, &c, NULL), ==, 0);
+        CHECK_INT(c.docs, ==, 1500);
+        CHECK_INT(c.passages, >=, 1500);
+}
