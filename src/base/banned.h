@@ -6,5 +6,8 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+/* Macros in glibc's fortified headers, with clang. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gets atoi atol atoll atof \
         system mktemp tmpnam
