@@ -48,3 +48,9 @@ lint: deps
 	tools/lint
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# The program that tries to get out: static, so that it runs in any image; test_escape takes it along.
+$(B)/tests/escape: tests/escape/escape.c
+	@mkdir -p $(@D)
+	gcc -static -O1 -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -o $@ $<
+$(B)/tests/test_escape: $(B)/tests/escape

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
+#include "box/command.h"
 #include "link/init.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -28,7 +29,7 @@
 
 struct init {
         struct init_start start;
-        char **argv, **env;
+        struct command command;
         pid_t main;
         uint64_t began_ms;
         int signals, deadline, grace;
@@ -65,26 +66,6 @@ static void answer_error(const struct link_message *rq, const struct err *err)
                 _exit(1);
 }
 
-/* n strings from the block into a NULL-terminated array; *p moves on. */
-static char **take_strings(const char **p, const char *end, uint32_t n)
-{
-        char **list = calloc(n + 1, sizeof(char *));
-        for (uint32_t i = 0; list && i < n; i++) {
-                const char *nul = memchr(*p, 0, (size_t)(end - *p));
-                if (!nul)
-                        return NULL;
-                list[i] = (char *)*p;
-                *p = nul + 1;
-        }
-        return list;
-}
-
-static uint32_t u32_at(const char *p)
-{
-        const unsigned char *u = (const unsigned char *)p;
-        return u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (uint32_t)u[3] << 24;
-}
-
 /* The command memfd of link/launch.h. It comes from the asker: everything is checked. */
 static int read_command(struct init *in, int fd, struct err *err)
 {
@@ -94,15 +75,7 @@ static int read_command(struct init *in, int fd, struct err *err)
         char *text = malloc((size_t)size);
         if (!text || lseek(fd, 0, SEEK_SET) < 0 || fd_read_all(fd, text, (size_t)size) < 0)
                 return err_set(err, -EIO, "command: cannot be read");
-        uint32_t argc = u32_at(text), envc = u32_at(text + 4);
-        if (argc < 1 || argc > ARGS_COUNT_MAX || envc > ARGS_COUNT_MAX)
-                return err_set(err, -EINVAL, "command: bad number of arguments or variables");
-        const char *p = text + 8, *end = text + size;
-        in->argv = take_strings(&p, end, argc);
-        in->env = take_strings(&p, end, envc);
-        if (!in->argv || !in->env || p != end)
-                return err_set(err, -EINVAL, "command: malformed");
-        return 0;
+        return command_parse(text, (size_t)size, &in->command, err);
 }
 
 NORETURN static void run_command(struct init *in, const int stdio[3])
@@ -121,11 +94,11 @@ NORETURN static void run_command(struct init *in, const int stdio[3])
                         strerror(errno));
                 _exit(NOT_RUNNABLE);
         }
-        environ = in->env;
+        environ = in->command.env;
         sigprocmask(SIG_SETMASK, &none, NULL);
-        execvp(in->argv[0], in->argv);
+        execvp(in->command.argv[0], in->command.argv);
         int e = errno;
-        dprintf(2, "paddock: cannot run '%s': %s\n", in->argv[0], strerror(e));
+        dprintf(2, "paddock: cannot run '%s': %s\n", in->command.argv[0], strerror(e));
         _exit(e == ENOENT ? NOT_FOUND : NOT_RUNNABLE);
 }
 

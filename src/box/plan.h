@@ -62,7 +62,10 @@ struct plan_facts {
         size_t n_masks;
 };
 
-#define PLAN_STEPS_MAX 192
+/* The image's own steps, and for each volume a directory for every other byte of its target. */
+#define PLAN_STEPS_MAX (96 + BOX_VOLUMES_MAX * 66)
+/* Each of those directories is kept as a path of its own. */
+#define PLAN_TEXT_MAX (4096 + BOX_VOLUMES_MAX * 66 * 130)
 
 struct plan {
         struct plan_step steps[PLAN_STEPS_MAX];
@@ -70,7 +73,7 @@ struct plan {
         const char *writable[BOX_VOLUMES_MAX + 8]; /* for Landlock; ends with NULL */
         size_t n_writable;
         size_t used;
-        char text[24576]; /* the strings that steps point to */
+        char text[PLAN_TEXT_MAX]; /* the strings that steps point to */
 };
 
 /* The specification must have passed spec_check. Never NULL. */

@@ -14,7 +14,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
@@ -172,8 +174,24 @@ UNUSED static struct fixture *fx_new(void)
         return fx_new_with(true, false);
 }
 
+static void fx_settle(struct fixture *f, int ms)
+{
+        for (uint64_t end = clock_boot_ms() + (uint64_t)ms; clock_boot_ms() < end;)
+                CHECK_INT(loop_once(f->loop, 5, NULL), ==, 0);
+}
+
+/* Kills what still runs and waits until no group of ours is left. */
 static void fx_free(struct fixture *f)
 {
+        struct cgroup_host *g = f->host->cgroups;
+        for (struct box *b = f->boxes->first; b; b = b->next)
+                if (b->s.pidfd >= 0)
+                        pidfd_send_signal(b->s.pidfd, SIGKILL, NULL, 0);
+        for (struct box *b = f->boxes->first; b; b = b->next)
+                for (int i = 0; cgroup_exists(g, b->j.result.id); i++) {
+                        CHECK_INT(i, <, 1000);
+                        fx_settle(f, 5);
+                }
         fx_crash(f);
         store_free(f->store);
         host_free(f->host);
@@ -190,12 +208,6 @@ static void fx_pump(struct fixture *f, const bool *until)
                 CHECK_INT(loop_once(f->loop, 1000, NULL), ==, 0);
                 CHECK_INT(clock_boot_ms(), <, end);
         }
-}
-
-static void fx_settle(struct fixture *f, int ms)
-{
-        for (uint64_t end = clock_boot_ms() + (uint64_t)ms; clock_boot_ms() < end;)
-                CHECK_INT(loop_once(f->loop, 5, NULL), ==, 0);
 }
 
 static void fx_answer(void *ctx, const struct peer_answer *a)

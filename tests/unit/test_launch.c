@@ -429,6 +429,7 @@ TEST(bad_specifications_and_commands_are_refused_and_leave_nothing)
         struct outcome *o = fx_sh_spec(f, &s, ":");
         CHECK_INT(o->result.exit_code, ==, 126);
         CHECK_CONTAINS(o->err, "/nowhere");
+        free(o);
         f->no_keep = true;
         s = fx_spec();
         CHECK_INT(fx_create(f, &s, argv), ==, -EAGAIN);
@@ -552,8 +553,6 @@ static size_t count_fds(void)
 TEST(a_start_that_fails_at_any_point_leaves_nothing)
 {
         struct fixture *f = fx_new_with(geteuid() == 0, false);
-        const char *const argv[] = {"/bin/true", NULL};
-        auto_close int command = fx_command(argv);
         struct rlimit full, low;
         int failures = 0, r = -1;
         CHECK_INT(getrlimit(RLIMIT_NOFILE, &full), ==, 0);

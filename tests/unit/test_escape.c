@@ -1,0 +1,146 @@
+/* The escapes of tests/escape/escape.c, tried inside real sandboxes, rootful and as an ordinary
+ * user; and those that need a look from outside. Numbers are those of docs/THREATS.md. */
+#include "box_fixture.h"
+#include <signal.h>
+
+#define BOTH(name)                                                                                 \
+        static void name(struct fixture *f);                                                       \
+        TEST(name##_rootful)                                                                       \
+        {                                                                                          \
+                struct fixture *f = fx_new();                                                      \
+                name(f);                                                                           \
+                fx_free(f);                                                                        \
+        }                                                                                          \
+        TEST(name##_rootless)                                                                      \
+        {                                                                                          \
+                struct fixture *f = fx_new_with(false, false);                                     \
+                name(f);                                                                           \
+                fx_free(f);                                                                        \
+        }                                                                                          \
+        static void name(struct fixture *f)
+
+/* A volume with the program in it, as mount 0 of the specification, at /v. */
+static struct launch_spec spec_with_program(struct fixture *f)
+{
+        struct launch_spec s = fx_spec();
+        struct launch_id v;
+        char self[4096];
+        CLEANUP(buf_done) struct buf b;
+        snprintf(v.id, sizeof v.id, "%s", id_new().s);
+        CHECK_INT(fx_call(f, LAUNCH_VOLUME_CREATE, &v, NULL, 0), ==, 0);
+        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 16);
+        CHECK_INT(n, >, 0);
+        self[n] = 0;
+        snprintf(strrchr(self, '/'), 16, "/escape");
+        buf_init(&b, 8u << 20);
+        CHECK_INT(file_read_at(AT_FDCWD, self, &b), ==, 0);
+        auto_close int dir = dir_open_at(f->host->volumes, v.id);
+        auto_close int fd = openat(dir, "escape", O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+        CHECK_INT(fd_write_all(fd, b.data, b.len), ==, 0);
+        CHECK_INT(fchmod(fd, 0755), ==, 0);
+        s.n_mounts = 1;
+        memcpy(s.mounts[0].volume, v.id, sizeof v.id);
+        snprintf(s.mounts[0].target, sizeof s.mounts[0].target, "/v");
+        s.mounts[0].read_only = 1;
+        s.wall_ms = 50000;
+        return s;
+}
+
+BOTH(the_escapes_that_one_sandbox_can_try)
+{
+        struct launch_spec s = spec_with_program(f);
+        s.memory_bytes = 128u << 20;
+        s.disk_bytes = 16u << 20;
+        struct outcome *o = fx_sh_spec(f, &s, "exec /v/escape");
+        char *rest = o->out;
+        int lines = 0, bad = 0;
+        for (char *line; (line = strsep(&rest, "\n"));) {
+                lines += strncmp(line, "ok ", 3) == 0;
+                bad += strncmp(line, "not ok", 6) == 0;
+                if (strncmp(line, "not ok", 6) == 0)
+                        printf("# %s\n", line);
+        }
+        printf("# %d closed, %d open\n", lines, bad);
+        if (o->result.reason != BOX_EXITED || o->result.exit_code != 0)
+                printf("# ended by %s, code %u, signal %u: %s\n",
+                       launch_reason_text(o->result.reason), o->result.exit_code, o->result.signal,
+                       o->err);
+        CHECK_INT(bad, ==, 0);
+        CHECK_INT(lines, >=, 28);
+        CHECK_INT(o->result.exit_code, ==, 0);
+        CHECK_INT(o->result.reason, ==, BOX_EXITED);
+        free(o);
+        fx_settle(f, 100);
+        CHECK(!cgroup_exists(f->host->cgroups, s.id)); /* 43: nobody survived */
+}
+
+/* 36 */
+BOTH(two_sandboxes_find_nothing_of_each_other)
+{
+        struct launch_spec holder = spec_with_program(f), finder = holder;
+        const char *const argv[] = {"/v/escape", "hold", NULL};
+        char text[8] = "";
+        snprintf(finder.id, sizeof finder.id, "%s", id_new().s);
+        CHECK_INT(fx_create(f, &holder, argv), ==, 0);
+        CHECK_INT(fd_read_all(f->stdio[1], text, 5), ==, 0);
+        CHECK_STR(text, "held\n");
+        for (int i = 0; i < 3; i++)
+                close(f->stdio[i]);
+        struct outcome *o = fx_sh_spec(f, &finder, "exec /v/escape find");
+        CHECK_CONTAINS(o->out, "ok 36 - two sandboxes find nothing of each other\n");
+        CHECK_INT(o->result.exit_code, ==, 0);
+        free(o);
+}
+
+/* 1: a working directory that is a descriptor of launch or of init */
+BOTH(a_working_directory_of_descriptors_is_refused)
+{
+        for (int fd = 3; fd < 64; fd += 4) {
+                struct launch_spec s = fx_spec();
+                snprintf(s.workdir, sizeof s.workdir, "/proc/self/fd/%d", fd);
+                struct outcome *o = fx_sh_spec(f, &s, "pwd");
+                CHECK_INT(o->result.exit_code, ==, 126);
+                CHECK_STR(o->out, "");
+                free(o);
+        }
+}
+
+/* 38, 42, 43: whatever it does with its processes, its time limit ends all of them. */
+BOTH(stopped_ignoring_and_multiplying_processes_end)
+{
+        struct launch_spec s = fx_spec();
+        s.wall_ms = 400;
+        s.pids = 200;
+        struct outcome *o = fx_sh_spec(
+                f, &s,
+                "trap '' TERM INT HUP QUIT; setsid sh -c 'while :; do sleep 100 & done' & "
+                "(setsid sh -c 'kill -STOP $$' &) ; b() { b | b & }; b 2>/dev/null; kill -STOP $$");
+        CHECK_INT(o->result.reason, ==, BOX_WALL);
+        free(o);
+        fx_settle(f, 200);
+        CHECK(!cgroup_exists(f->host->cgroups, s.id));
+}
+
+/* 47: the most that a command may have, and one byte more */
+BOTH(two_mebibytes_of_arguments_are_a_clean_case)
+{
+        struct launch_spec s = fx_spec();
+        const char *args[20] = {"/bin/sh", "-c", "echo $#", "sh"};
+        static char long_text[100001];
+        memset(long_text, 'a', sizeof long_text - 1);
+        for (int i = 4; i < 19; i++)
+                args[i] = long_text;
+        f->exited = false;
+        CHECK_INT(fx_create(f, &s, args), ==, 0);
+        fx_pump(f, &f->exited);
+        char text[64];
+        fx_drain(f->stdio[1], text, sizeof text);
+        CHECK_STR(text, "15\n");
+        s = fx_spec();
+        char *big = xcalloc(1, ARGS_BYTES_MAX + 1);
+        memcpy(big, "\1\0\0\0\0\0\0\0", 8);
+        memset(big + 8, 'a', ARGS_BYTES_MAX - 8);
+        auto_close int fd = memfd_sealed("big", big, ARGS_BYTES_MAX + 1);
+        CHECK_INT(fx_call(f, LAUNCH_CREATE, &s, &fd, 1), ==, -EINVAL);
+        free(big);
+}

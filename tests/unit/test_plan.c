@@ -1,0 +1,131 @@
+#include "base/id.h"
+#include "box/plan.h"
+#include "box/spec.h"
+#include "test.h"
+#include <stdio.h>
+
+static struct launch_spec spec(void)
+{
+        struct launch_spec s = {.profile = BOX_RUN,
+                                .image = "host",
+                                .pids = 64,
+                                .memory_bytes = 64u << 20,
+                                .disk_bytes = 16u << 20};
+        snprintf(s.id, sizeof s.id, "%s", id_new().s);
+        return s;
+}
+
+static const struct plan_facts facts = {.rootful = true,
+                                        .limits_in_cgroup = true,
+                                        .links = {{"lib", "usr/lib"}},
+                                        .n_links = 1,
+                                        .masks = {{"proc/kcore", false}, {"proc/acpi", true}},
+                                        .n_masks = 2};
+
+static char *printed(const struct launch_spec *s, const struct plan_facts *f)
+{
+        CLEANUP(plan_freep) struct plan *p = plan_new(s, f);
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, 1u << 20);
+        CHECK_INT(plan_print(p, &b), ==, 0);
+        return buf_take(&b);
+}
+
+/* Where a line begins in the text; fails when it is not there. */
+static size_t at(const char *text, const char *line)
+{
+        char with[300];
+        snprintf(with, sizeof with, "\n%s\n", line);
+        const char *p = strstr(text, with);
+        if (!p)
+                test_failed(__FILE__, __LINE__, "no step '%s' in:\n%s", line, text);
+        return (size_t)(p - text);
+}
+
+TEST(a_plan_is_the_same_for_the_same_input)
+{
+        struct launch_spec s = spec();
+        auto_free char *a = printed(&s, &facts), *b = printed(&s, &facts);
+        CHECK_STR(a, b);
+}
+
+TEST(the_order_is_the_one_that_closes_doors)
+{
+        struct launch_spec s = spec();
+        s.n_mounts = 1;
+        snprintf(s.mounts[0].volume, sizeof s.mounts[0].volume, "%s", id_new().s);
+        snprintf(s.mounts[0].target, sizeof s.mounts[0].target, "/work/in/deep");
+        auto_free char *t = printed(&s, &facts);
+        CHECK(strncmp(t, "root 16777216\n", 14) == 0);
+        CHECK_INT(at(t, "directory work/in 0755"), <, at(t, "view work work"));
+        CHECK_INT(at(t, "view work work"), <, at(t, "tree work/in/deep 4"));
+        CHECK_INT(at(t, "proc proc"), <, at(t, "mask proc/kcore"));
+        CHECK_INT(at(t, "tree work/in/deep 4"), <, at(t, "seal"));
+        CHECK_INT(at(t, "mask proc/acpi"), <, at(t, "seal"));
+        CHECK_INT(at(t, "seal"), <, at(t, "pivot"));
+        CHECK_INT(at(t, "pivot"), <, at(t, "limits"));
+        CHECK_INT(at(t, "limits"), <, at(t, "ids"));
+        CHECK_INT(at(t, "ids"), <, at(t, "landlock"));
+        CHECK_INT(at(t, "landlock"), <, at(t, "seccomp sandbox"));
+        CHECK_STR(t + strlen(t) - strlen("seccomp sandbox\n"),
+                  "seccomp sandbox\n"); /* nothing after it */
+}
+
+TEST(profiles_have_their_program)
+{
+        struct launch_spec s = spec();
+        auto_free char *run = printed(&s, &facts);
+        CHECK(!strstr(run, ".paddock/parse") && !strstr(run, ".paddock/files"));
+        s.profile = BOX_PARSE;
+        auto_free char *parse = printed(&s, &facts);
+        CHECK_INT(at(parse, "file .paddock/parse"), <, at(parse, "tree .paddock/parse 3"));
+        s.profile = BOX_FILES;
+        auto_free char *files = printed(&s, &facts);
+        CHECK_INT(at(files, "tree .paddock/files 3"), <, at(files, "seal"));
+}
+
+TEST(limits_without_control_groups_are_in_the_plan)
+{
+        struct launch_spec s = spec();
+        struct plan_facts none = facts;
+        none.limits_in_cgroup = false;
+        auto_free char *with = printed(&s, &facts), *without = printed(&s, &none);
+        CHECK_INT(at(with, "limits"), >, 0);
+        CHECK_INT(at(without, "limits 67108864 64"), >, 0);
+}
+
+TEST(landlock_lets_write_where_volumes_are_writable)
+{
+        struct launch_spec s = spec();
+        s.n_mounts = 2;
+        for (int i = 0; i < 2; i++) {
+                snprintf(s.mounts[i].volume, sizeof s.mounts[i].volume, "%s", id_new().s);
+                snprintf(s.mounts[i].target, sizeof s.mounts[i].target, i ? "/ro" : "/rw");
+        }
+        s.mounts[1].read_only = 1;
+        CLEANUP(plan_freep) struct plan *p = plan_new(&s, &facts);
+        bool rw = false, ro = false;
+        for (size_t i = 0; p->writable[i]; i++) {
+                rw = rw || strcmp(p->writable[i], "/rw") == 0;
+                ro = ro || strcmp(p->writable[i], "/ro") == 0;
+        }
+        CHECK(rw && !ro);
+}
+
+TEST(the_largest_specification_fits)
+{
+        struct launch_spec s = spec();
+        s.n_mounts = BOX_VOLUMES_MAX;
+        for (int i = 0; i < BOX_VOLUMES_MAX; i++) {
+                char *t = s.mounts[i].target;
+                snprintf(s.mounts[i].volume, sizeof s.mounts[i].volume, "%s", id_new().s);
+                /* as deep as 127 bytes go: a new directory every other byte */
+                int n = snprintf(t, sizeof s.mounts[i].target, "/m%02d", i);
+                for (; n + 2 < (int)sizeof s.mounts[i].target; n += 2)
+                        memcpy(t + n, "/d", 3);
+        }
+        CHECK_INT(spec_check(&s, NULL), ==, 0);
+        CLEANUP(plan_freep) struct plan *p = plan_new(&s, &facts);
+        CHECK_INT(p->n, >, 16 * 60);
+        CHECK_INT(p->n, <=, PLAN_STEPS_MAX);
+}
