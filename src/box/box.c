@@ -245,9 +245,14 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         }
         b->rq = rq;
         int init[2] = {b->s.control, b->s.pidfd};
-        b->keeping = 2;
+        b->keeping = 1;
         box_keep_put(b, "init", init, 2, on_kept);
-        box_keep_put(b, "stdio", b->s.outer, 3, on_kept);
+        /* rag has no link to keep: a restarted rag begins its work anew, and the end of its old
+         * streams must be seen inside. */
+        if (str_eq(asker, "api")) {
+                b->keeping++;
+                box_keep_put(b, "stdio", b->s.outer, 3, on_kept);
+        }
         b->timer = loop_timer_add(all->c.loop, MAKING_MS, on_late, b);
         box_watch(b);
 }

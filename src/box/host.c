@@ -155,12 +155,14 @@ static int make_etc(struct box_host *h, struct err *err)
 
 static int make_trees(struct box_host *h, struct err *err)
 {
+        mode_t mask = umask(022); /* what is made here is read by the guests' ids */
         h->tree = tmpfs_at(h->state, "tree", MOUNT_NOSUID, err);
         int r = h->tree < 0 ? h->tree : make_usr(h, err);
         if (r == 0)
                 r = make_dev(h, err);
         if (r == 0)
                 r = make_etc(h, err);
+        umask(mask);
         return r < 0 ? err_wrap(err, r, "preparing the image 'host'") : 0;
 }
 
@@ -328,7 +330,9 @@ static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32
                       int trees[TREE_MAX], struct err *err)
 {
         if (etc_changed(h->cache_mtime)) {
+                mode_t mask = umask(022);
                 int r = make_etc(h, err);
+                umask(mask);
                 if (r < 0)
                         return r;
         }

@@ -147,6 +147,7 @@ static struct fixture *fx_new_with(bool rootful, bool no_cgroups)
 {
         struct fixture *f = xcalloc(1, sizeof *f);
         struct err err = {0};
+        umask(077); /* as the roles have it: nothing may depend on it */
         snprintf(f->state, sizeof f->state, "/tmp/paddock-launch-XXXXXX");
         CHECK(mkdtemp(f->state));
         if (!rootful && geteuid() == 0) {

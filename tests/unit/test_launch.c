@@ -128,7 +128,7 @@ BOTH(nothing_of_the_host_is_there)
         expect(f, "ls -d /proc/[0-9]* | wc -l", "3\n"); /* sh, ls, wc; init is hidden */
         expect(f, "ls /sys /proc/1/root /home 2>/dev/null; echo $?", "2\n");
         expect(f, "cat /proc/keys /proc/kallsyms /proc/timer_list 2>&1 | head -c 100", "");
-        expect(f, "id -u; id -g; id -G; hostname; pwd", "1000\n1000\n1000\nsandbox\n/work\n");
+        expect(f, "id -un; id -gn; id -G; hostname; pwd", "user\nuser\n1000\nsandbox\n/work\n");
 }
 
 BOTH(the_root_is_read_only_and_work_is_not)
