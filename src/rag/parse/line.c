@@ -89,13 +89,23 @@ uint32_t line_numbered(struct slice s)
         uint32_t n = numbers(t, &at);
         if (n == 0 || (n == 1 && !named) || n > 6)
                 return 0;
-        if (at >= t.len || t.data[at] != ' ')
+        size_t gap = at < t.len && t.data[at] == ' '                             ? 1
+                     : at + 1 < t.len && memcmp(t.data + at, "\xc2\xa0", 2) == 0 ? 2
+                                                                                 : 0;
+        if (!gap)
                 return 0;
-        struct slice title = line_trim((struct slice){t.data + at, t.len - at});
+        struct slice title = line_trim((struct slice){t.data + at + gap, t.len - at - gap});
         if (title.len < 2 || isdigit((unsigned char)title.data[0]) ||
             strchr("),;:=<>|+", title.data[0]) || strchr(".,;:", title.data[title.len - 1]))
                 return 0;
         return islower((unsigned char)title.data[0]) && t.data[at - 1] != '.' && n < 2 ? 0 : n;
+}
+
+bool line_number_alone(struct slice s)
+{
+        struct slice t = line_trim(s);
+        size_t at = 0;
+        return t.len < 16 && numbers(t, &at) > 1 && at == t.len && t.data[at - 1] != '.';
 }
 
 bool line_capitals(struct slice s)
@@ -126,6 +136,14 @@ bool line_bullet(struct slice s)
         if (i == digits && t.data[0] == '(' && islower((unsigned char)t.data[i]))
                 i++;
         return i > digits && i + 1 < t.len && strchr(").", t.data[i]) && t.data[i + 1] == ' ';
+}
+
+bool line_contents(struct slice s)
+{
+        struct slice t = line_trim(s);
+        if (t.len > 2 && strchr("*-+", t.data[0]) && t.data[1] == ' ')
+                t = (struct slice){t.data + 2, t.len - 2};
+        return line_numbered(t) > 1;
 }
 
 bool line_leaders(struct slice s)

@@ -4,16 +4,19 @@
 #include "rag/parse/charset.h"
 #include <ctype.h>
 
-#define LINES_MAX  2000  /* of one group */
-#define GROUP_MAX  16384 /* bytes of one group: what is longer is closed at a line end */
-#define RAGGED_MAX 60    /* a group of lines all shorter than this was broken on purpose */
+#define LINES_MAX    2000  /* of one group */
+#define GROUP_MAX    16384 /* bytes of one group: what is longer is closed at a line end */
+#define PDF_CAPITALS 9     /* "NAME" alone in a PDF is rather the head of a table's column */
+#define RAGGED_MAX   60    /* a group of lines all shorter than this was broken on purpose */
 
 struct group {
         struct doc *d;
         enum text_flavour flavour;
         struct slice line[LINES_MAX];
         size_t n, bytes;
-        bool fenced;       /* between two ``` */
+        bool fenced; /* between two ``` */
+        struct slice
+                number;    /* "4.2" of a heading whose title is the next group; data NULL = none */
         char underline[6]; /* characters that underline headings, by order of first use */
         struct err *err;
 };
@@ -66,7 +69,8 @@ static size_t take_heading(struct group *g, size_t at, int *ret)
         struct slice whole = {a.data, (size_t)(g->line[at + lines - 1].data +
                                                g->line[at + lines - 1].len - a.data)};
         level = line_numbered(whole);
-        if (!level && g->n == 1 && line_capitals(a))
+        if (!level && g->n == 1 && line_capitals(a) &&
+            (g->flavour != TEXT_PDF || a.len > PDF_CAPITALS))
                 level = 1;
         if (!level)
                 return 0;
@@ -105,9 +109,18 @@ static bool is_ragged(const struct group *g, size_t at)
         return g->n - at >= 2;
 }
 
+/* A table of contents: its words come again as headings. */
+static bool is_contents(const struct group *g, size_t at)
+{
+        size_t with = 0, n = g->n - at;
+        for (size_t i = at; i < g->n; i++)
+                with += line_contents(g->line[i]);
+        return (n == 1 && with == 1 && line_bullet(g->line[at])) || (n >= 4 && with * 10 >= n * 7);
+}
+
 static int put_rest(struct group *g, size_t at)
 {
-        if (at >= g->n)
+        if (at >= g->n || (g->flavour == TEXT_PLAIN && is_contents(g, at)))
                 return 0;
         if (is_table(g, at))
                 return put(g, PARSE_TABLE, 0, at, g->n);
@@ -121,10 +134,38 @@ static int put_rest(struct group *g, size_t at)
         return put(g, is_ragged(g, at) ? PARSE_CODE : PARSE_PARAGRAPH, 0, at, g->n);
 }
 
+/* PDF: a number alone in its group, and then the title. 1 = the group was taken. */
+static int take_number(struct group *g)
+{
+        struct slice number = g->number;
+        g->number = (struct slice){0};
+        if (g->n == 1 && line_number_alone(g->line[0])) {
+                g->number = line_trim(g->line[0]);
+                return 1;
+        }
+        if (!number.data || g->n < 1 || g->n > 2 || g->bytes > 120)
+                return 0;
+        const char *end = g->line[g->n - 1].data + g->line[g->n - 1].len;
+        struct slice all = {number.data, (size_t)(end - number.data)};
+        uint32_t level = 1;
+        for (size_t i = 0; i < number.len; i++)
+                level += number.data[i] == '.';
+        int r = doc_block(g->d, PARSE_HEADING, level, all, g->err);
+        return r < 0 ? r : 1;
+}
+
 static int close_group(struct group *g)
 {
         size_t at = 0;
         int r = 0;
+        if (g->flavour == TEXT_PDF && g->n) {
+                r = take_number(g);
+                if (r != 0) {
+                        g->n = 0;
+                        g->bytes = 0;
+                        return r < 0 ? r : 0;
+                }
+        }
         if (g->fenced) {
                 r = put(g, PARSE_CODE, 0, 0, g->n);
         } else {
@@ -150,7 +191,7 @@ static int add_line(struct group *g, struct slice line)
         if (!g->fenced && text.len == 0)
                 return close_group(g);
         if (g->flavour == TEXT_PDF && (line_leaders(text) || line_continued(text)))
-                return 0;
+                return close_group(g);
         if (g->n == LINES_MAX || g->bytes > GROUP_MAX) {
                 int r = close_group(g);
                 if (r < 0)

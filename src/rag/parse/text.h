@@ -12,10 +12,14 @@ bool line_rule(struct slice s);
 bool line_underlines(struct slice rule, struct slice text);
 /* "4.2 Title", "Chapter 3. Title", "Appendix A. Title": the level by the count of numbers. */
 uint32_t line_numbered(struct slice s);
+/* "4.2" and nothing else: the title of LaTeX follows in a line of its own. */
+bool line_number_alone(struct slice s);
 /* "DESCRIPTION": a heading as in manual pages. */
 bool line_capitals(struct slice s);
 /* "* item", "- item", "• item", "3. item", "(a) item". */
 bool line_bullet(struct slice s);
+/* "* 4.2. Title" of a table of contents that has no page numbers. */
+bool line_contents(struct slice s);
 /* ". . . . ." of a table of contents. */
 bool line_leaders(struct slice s);
 /* "(continues on next page)" of Sphinx. */
