@@ -1,4 +1,5 @@
 #include "rag/manifest.h"
+#include "rag/rank.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <stdio.h>
@@ -18,9 +19,7 @@ static const char first[] =
         "CREATE VIEW passage_words AS SELECT p.id AS id, p.file AS file, f.title AS title,"
         " p.heading AS heading, p.text AS text FROM passage p JOIN file f ON f.id = p.file;"
         "CREATE VIRTUAL TABLE words USING fts5(title, heading, text, content='passage_words',"
-        " content_rowid='id', tokenize='porter unicode61 remove_diacritics 2');"
-        /* A word in a heading says what the passage is about; a title is the whole document's. */
-        "INSERT INTO words(words, rank) VALUES('rank', 'bm25(1.5, 3.0, 1.0)');";
+        " content_rowid='id', tokenize='porter unicode61 remove_diacritics 2');";
 static const char *const migrations[] = {first};
 static const struct db_schema schema = {"documents", migrations, ARRAY_LEN(migrations)};
 
@@ -32,12 +31,14 @@ static int open_with(int (*open_db)(const char *, const struct db_schema *, stru
                                     struct err *),
                      const char *path, struct manifest **ret, struct err *err)
 {
-        struct db *db = NULL;
+        auto_db struct db *db = NULL;
         int r = open_db(path, &schema, &db, err);
+        if (r == 0)
+                r = rank_register(db, err);
         if (r < 0)
                 return r;
         struct manifest *m = xcalloc(1, sizeof *m);
-        m->db = db;
+        m->db = TAKE_PTR(db);
         *ret = m;
         return 0;
 }

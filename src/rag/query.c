@@ -9,6 +9,7 @@ struct term {
         const char *p;
         size_t n;
         bool quoted, common;
+        bool next; /* the word before it was typed next to it */
 };
 struct terms {
         struct term t[QUERY_TERMS_MAX];
@@ -60,7 +61,9 @@ static void add(struct terms *t, const char *p, size_t n, bool quoted)
                 n--;
         if (n == 0 || t->n == QUERY_TERMS_MAX)
                 return;
-        t->t[t->n++] = (struct term){p, n, quoted, !quoted && is_common(p, n)};
+        bool common = !quoted && is_common(p, n);
+        bool next = t->n && !common && !t->t[t->n - 1].common;
+        t->t[t->n++] = (struct term){p, n, quoted, common, next};
 }
 
 /* Curly quotes are what people paste. */
@@ -104,9 +107,9 @@ static int put_words(struct buf *b, const char *p, size_t n)
         return r;
 }
 
-static int put_term(struct buf *b, const char *joint, const struct term *a, const struct term *next)
+static int put_term(struct buf *b, const struct term *a, const struct term *next)
 {
-        int r = b->len ? buf_adds(b, joint) : 0;
+        int r = b->len ? buf_adds(b, " OR ") : 0;
         if (r == 0)
                 r = buf_adds(b, "\"");
         if (r == 0)
@@ -132,6 +135,60 @@ static void drop_common(struct terms *t)
         t->n = n;
 }
 
+/* Where the endings of English begin, more or less: "packages", "packaged" and "packaging" are the
+ * same word to a heading. The index itself stems properly. */
+static void stem(const char *p, size_t n, char dst[24])
+{
+        static const char *const endings[] = {"ations", "ation", "ings", "ing", "ies", "ied", "ers",
+                                              "er",     "ed",    "es",   "s",   "e",   "y"};
+        size_t k = n < 23 ? n : 23;
+        for (size_t i = 0; i < k; i++)
+                dst[i] = (char)tolower((unsigned char)p[i]);
+        dst[k] = '\0';
+        for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+                size_t e = strlen(endings[i]);
+                if (k >= e + 3 && str_ends(dst, endings[i])) {
+                        dst[k - e] = '\0';
+                        return;
+                }
+        }
+}
+
+static size_t word_length(const char *p)
+{
+        size_t n = 0;
+        while (p[n] && word_byte(p[n]))
+                n++;
+        return n;
+}
+
+static void take_words(struct query *q, const struct term *t)
+{
+        for (const char *p = t->p; p < t->p + t->n && q->n_words < QUERY_TERMS_MAX;) {
+                size_t n = word_length(p);
+                if (n && p + n <= t->p + t->n)
+                        stem(p, n, q->words[q->n_words++].stem);
+                p += n ? n : 1;
+        }
+}
+
+double query_coverage(const struct query *q, const char *heading)
+{
+        uint32_t seen = 0;
+        for (const char *p = heading; *p;) {
+                char s[24];
+                size_t n = word_length(p);
+                if (n) {
+                        stem(p, n, s);
+                        for (unsigned i = 0; i < q->n_words; i++)
+                                if (str_eq(s, q->words[i].stem))
+                                        seen |= 1u << i;
+                }
+                p += n ? n : 1;
+        }
+        return q->n_words ? (double)__builtin_popcount(seen) / q->n_words : 0;
+}
+
 int query_make(const char *text, struct query *ret, struct err *err)
 {
         struct terms t = {.n = 0};
@@ -139,16 +196,14 @@ int query_make(const char *text, struct query *ret, struct err *err)
         if (!utf8_valid(text, strlen(text)))
                 return err_set(err, -EINVAL, "the query is not UTF-8");
         buf_init(&q.any, 16 * QUERY_TEXT_MAX);
-        buf_init(&q.all, 16 * QUERY_TEXT_MAX);
         split(text, &t);
         drop_common(&t);
         int r = 0;
         for (size_t i = 0; i < t.n && r == 0; i++) {
-                r = put_term(&q.all, " AND ", &t.t[i], NULL);
-                if (r == 0)
-                        r = put_term(&q.any, " OR ", &t.t[i], NULL);
-                if (r == 0 && i + 1 < t.n)
-                        r = put_term(&q.any, " OR ", &t.t[i], &t.t[i + 1]);
+                r = put_term(&q.any, &t.t[i], NULL);
+                if (r == 0 && i + 1 < t.n && t.t[i + 1].next)
+                        r = put_term(&q.any, &t.t[i], &t.t[i + 1]);
+                take_words(&q, &t.t[i]);
         }
         q.n_terms = (unsigned)t.n;
         if (r < 0) {
@@ -162,5 +217,4 @@ int query_make(const char *text, struct query *ret, struct err *err)
 void query_done(struct query *q)
 {
         buf_done(&q->any);
-        buf_done(&q->all);
 }

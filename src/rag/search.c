@@ -1,12 +1,13 @@
 #include "rag/search.h"
 #include "rag/query.h"
+#include "rag/rank.h"
 #include "rag/shingle.h"
 #include "base/mem.h"
 #include <stdio.h>
 
-#define ALL_BONUS   1.3 /* for a passage that has every word */
-#define SPARE       4   /* candidates for each hit wanted: some are duplicates of others */
-#define SPARE_LEAST 60
+#define HEADING_BONUS 1.5
+#define SPARE         4 /* candidates for each hit wanted: some are duplicates of others */
+#define SPARE_LEAST   200
 
 void hits_done(struct hits *h)
 {
@@ -20,28 +21,14 @@ void hits_done(struct hits *h)
         *h = (struct hits){0};
 }
 
-static struct hit *find(struct hits *h, int64_t id)
+static int take_row(struct hits *h, struct sqlite3_stmt *q)
 {
-        for (size_t i = 0; i < h->n; i++)
-                if (h->h[i].id == id)
-                        return &h->h[i];
-        return NULL;
-}
-
-static int take_row(struct hits *h, struct sqlite3_stmt *q, double factor)
-{
-        double score = (double)db_i64(q, 1) / 1e6 * factor;
-        struct hit *old = find(h, db_i64(q, 0));
-        if (old) {
-                old->score = score > old->score ? score : old->score;
-                return 0;
-        }
         struct hit *more = mem_retry(h->h, (h->n + 1) * sizeof *more);
         if (!more)
                 return -ENOMEM;
         h->h = more;
         h->h[h->n++] = (struct hit){.id = db_i64(q, 0),
-                                    .score = score,
+                                    .score = (double)db_i64(q, 1) / 1e6,
                                     .path = xstrdup(db_text(q, 2)),
                                     .title = xstrdup(db_text(q, 3)),
                                     .heading = xstrdup(db_text(q, 4)),
@@ -55,11 +42,12 @@ static int take_row(struct hits *h, struct sqlite3_stmt *q, double factor)
 #define COLUMNS                                                                                    \
         "SELECT p.id, CAST(-1e6 * words.rank AS INTEGER), f.path, f.title, p.heading, p.text,"     \
         " p.page, p.ordinal FROM words CROSS JOIN passage p ON p.id = words.rowid"                 \
-        " CROSS JOIN file f ON f.id = p.file WHERE words MATCH ?1"
+        " CROSS JOIN file f ON f.id = p.file WHERE words MATCH ?1"                                 \
+        " AND rank MATCH '" RANK_FUNCTION "()'"
 #define ORDER " ORDER BY words.rank LIMIT "
 
 static int candidates(struct manifest *m, const char *expression, const char *prefix,
-                      uint32_t limit, double factor, struct hits *h, struct err *err)
+                      uint32_t limit, struct hits *h, struct err *err)
 {
         auto_query struct sqlite3_stmt *q = NULL;
         struct path_range range;
@@ -72,11 +60,21 @@ static int candidates(struct manifest *m, const char *expression, const char *pr
                         : db_query(manifest_db(m), &q, err, COLUMNS ORDER "?2", "si", expression,
                                    (int64_t)limit);
         while (r >= 0 && (r = db_next(manifest_db(m), q, err)) > 0) {
-                r = take_row(h, q, factor);
+                r = take_row(h, q);
                 if (r < 0)
                         return err_sys(err, r, "search");
         }
         return r;
+}
+
+/* The innermost heading is what the passage is about. */
+static double heading_factor(const struct query *q, const char *heading)
+{
+        const char *last = heading;
+        for (const char *p = heading; (p = strstr(p, " > ")); p += 3)
+                last = p + 3;
+        double part = query_coverage(q, last);
+        return 1 + HEADING_BONUS * part * part;
 }
 
 static int better(const void *x, const void *y)
@@ -128,11 +126,11 @@ int search_run(struct manifest *m, const char *text, const char *prefix, uint32_
         limit = limit < 1 ? 1 : limit > SEARCH_HITS_MAX ? SEARCH_HITS_MAX : limit;
         uint32_t many = limit * SPARE > SPARE_LEAST ? limit * SPARE : SPARE_LEAST;
         if (q.n_terms)
-                r = candidates(m, buf_text(&q.any), prefix, many, 1.0, &h, err);
-        if (r == 0 && q.n_terms > 1)
-                r = candidates(m, buf_text(&q.all), prefix, many, ALL_BONUS, &h, err);
+                r = candidates(m, buf_text(&q.any), prefix, many, &h, err);
         if (r < 0)
                 return r;
+        for (size_t i = 0; i < h.n; i++)
+                h.h[i].score *= heading_factor(&q, h.h[i].heading);
         if (h.n) {
                 qsort(h.h, h.n, sizeof *h.h, better);
                 r = keep_different(&h, limit);

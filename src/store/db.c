@@ -74,6 +74,11 @@ static int read_version(struct db *db, int *ret, struct err *err)
         return 0;
 }
 
+sqlite3 *db_handle(struct db *db)
+{
+        return db->handle;
+}
+
 int db_version(struct db *db)
 {
         int v = 0;

@@ -52,6 +52,8 @@ DEFINE_CLEANUP(struct db *, db_close);
 #define auto_db CLEANUP(db_closep)
 
 int db_version(struct db *db); /* of the schema */
+struct sqlite3;
+struct sqlite3 *db_handle(struct db *db); /* for what only SQLite's own interface can do */
 
 MUST_CHECK int db_begin(struct db *db, struct err *err);
 MUST_CHECK int db_commit(struct db *db, struct err *err);
