@@ -1,7 +1,9 @@
 #include "api/api.h"
 #include "api/box.h"
+#include "api/files_pool.h"
 #include "api/metrics.h"
 #include "api/router.h"
+#include "api/run.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -47,6 +49,8 @@ static void restore(void *ctx, const struct job_row *row)
 {
         if (str_eq(row->kind, "sandbox"))
                 box_restore(ctx, row);
+        else
+                run_restore(ctx, row);
 }
 
 struct surplus {
@@ -101,6 +105,7 @@ int api_new(const struct api_env *env, struct api **ret, struct err *err)
         a->logs_fd = -1;
         a->started_ms = clock_wall_ms();
         a->counters = metrics_new();
+        a->pool = pool_new(a);
         int r = open_state(a, err);
         if (r < 0) {
                 api_free(a);
@@ -116,8 +121,13 @@ void api_free(struct api *a)
         if (!a)
                 return;
         httpd_free(a->http);
-        while (a->jobs)
-                box_free((struct box *)a->jobs);
+        while (a->jobs) {
+                if (a->jobs->kind == LIVE_BOX)
+                        box_free((struct box *)a->jobs);
+                else
+                        run_free((struct run *)a->jobs);
+        }
+        pool_free(a->pool);
         loop_timer_remove(a->drain_timer);
         metrics_free(a->counters);
         db_close(a->db);
@@ -158,10 +168,47 @@ int api_listen(struct api *a, int fd, struct err *err)
 
 /* ---- the other roles ---- */
 
+static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
+{
+}
+
+static void forget(struct api *a, const char *id)
+{
+        struct peer *launch = api_peer(a, "launch");
+        struct launch_id which = {0};
+        memcpy(which.id, id, sizeof which.id);
+        if (launch)
+                peer_call(launch, LAUNCH_FORGET, &which, NULL, 0, ignore_answer, NULL);
+}
+
 static void on_exited(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
                       uint32_t n_fds UNUSED)
 {
-        box_exited(ctx, req);
+        struct api *a = ctx;
+        const struct launch_result *r = req;
+        if (box_find(a, r->id))
+                box_exited(a, r);
+        else if (!pool_exited(a->pool, r))
+                forget(a, r->id); /* of an earlier life of this role */
+}
+
+/* A sandbox of ours that nobody here knows: one that held a volume for an earlier life of this
+ * role, or a result that was stored but not forgotten. Those of rag are left alone. */
+static void on_listed(void *ctx, const struct peer_answer *answer)
+{
+        struct api *a = ctx;
+        const struct launch_result *r = answer->rep;
+        struct launch_stop stop = {0};
+        if (answer->status < 0 || !r->id[0] || r->profile == BOX_PARSE || box_find(a, r->id))
+                return;
+        if (r->state == BOX_ENDED && !pool_exited(a->pool, r))
+                forget(a, r->id);
+        struct peer *launch = api_peer(a, "launch");
+        if (r->state == BOX_ENDED || pool_owns(a->pool, r->id) || !launch)
+                return;
+        log_info("api.stray", kv("id", (const char *)r->id));
+        memcpy(stop.id, r->id, sizeof stop.id);
+        peer_call(launch, LAUNCH_STOP, &stop, NULL, 0, ignore_answer, NULL);
 }
 
 static const struct peer_handler launch_handlers[] = {{LAUNCH_EXITED, on_exited}, {0, NULL}};
@@ -171,7 +218,14 @@ const struct peer_ops api_rag_ops = {&rag_link, NULL, NULL};
 
 void api_peer_up(struct api *a, const char *name)
 {
+        struct launch_empty nothing = {0};
         box_peer_up(a, name);
+        if (str_eq(name, "launch")) {
+                pool_launch_up(a->pool);
+                peer_call(api_peer(a, name), LAUNCH_LIST, &nothing, NULL, 0, on_listed, a);
+        }
+        if (str_eq(name, "rag"))
+                run_start_waiting(a);
 }
 
 /* ---- the end ---- */

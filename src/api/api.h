@@ -22,12 +22,14 @@ struct api_env {
 
 struct api_counters; /* of requests, for /metrics */
 struct live;         /* jobs that have not ended */
+struct pool;         /* sandboxes that hold volumes for file access */
 
 struct api {
         struct api_env env;
         struct db *db;
         struct httpd *http;
         struct live *jobs; /* list */
+        struct pool *pool;
         struct api_counters *counters;
         int logs_fd; /* directory of stored output */
         uint64_t started_ms;

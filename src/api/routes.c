@@ -120,6 +120,44 @@ FIELDS(logs_query, U64("offset", false, NULL), BOOL("follow", false, NULL));
 FIELDS(stream_query, U64("offset", false, "Of the output."),
        U64("stdin_offset", false, "Number of the first byte of stdin that will be sent."));
 
+FIELDS(volume, STR("id", true, NULL), STR("name", true, NULL), STR("owner", true, NULL),
+       U64("created_ms", true, NULL));
+FIELDS(volumes, LIST("volumes", true, volume, NULL));
+FIELDS(file, STR("path", true, NULL), U64("size_bytes", true, NULL), U64("mtime_ms", true, NULL));
+FIELDS(files, LIST("files", true, file, NULL), STR("next", false, "Ask again with after=this."),
+       U64("skipped", true, "Entries whose names cannot be shown."));
+FIELDS(files_query, STR("prefix", false, NULL), STR("after", false, NULL),
+       U64("limit", false, NULL));
+FIELDS(file_put, STR("path", true, NULL), U64("size_bytes", true, NULL));
+FIELDS(file_gone, STR("path", true, NULL), U64("files", true, NULL));
+FIELDS(index_new, STR("volume", false, "Default: docs."), STR("prefix", false, "Only below it."),
+       BOOL("force", false, "Parse again what has not changed."));
+FIELDS(document, STR("path", true, NULL),
+       STR("status", true, "indexed, partial, encrypted, no-text, unsupported or failed"),
+       STR("reason", true, NULL), STR("type", true, NULL), STR("title", true, NULL),
+       STR("hash", true, NULL), U64("size_bytes", true, NULL), U64("mtime_ms", true, NULL),
+       U64("passages", true, "How many."), U64("pages", true, NULL));
+FIELDS(documents, LIST("documents", true, document, NULL), STR("next", false, NULL));
+FIELDS(hit, STR("path", true, NULL), STR("title", true, NULL), STR("heading", true, NULL),
+       U64("page", false, "From 1."), U64("ordinal", true, "Of the passage in its document."),
+       NUM("score", true, "Higher is better."), STR("text", true, NULL));
+FIELDS(document_whole, STR("path", true, NULL), STR("status", true, NULL),
+       STR("reason", true, NULL), STR("type", true, NULL), STR("title", true, NULL),
+       STR("hash", true, NULL), U64("size_bytes", true, NULL), U64("mtime_ms", true, NULL),
+       LIST("passages", true, hit, NULL), U64("pages", true, NULL));
+FIELDS(documents_query, STR("volume", false, NULL), STR("after", false, NULL),
+       U64("limit", false, NULL));
+FIELDS(volume_query, STR("volume", false, NULL));
+FIELDS(path_fields, STR("path", true, NULL));
+FIELDS(search, STR("query", true, NULL), U64("limit", false, NULL), STR("prefix", false, NULL),
+       STR("volume", false, NULL));
+FIELDS(found, LIST("hits", true, hit, NULL), STR("mode", true, "lexical"),
+       U64("took_us", true, NULL));
+FIELDS(ask, STR("question", true, NULL), U64("limit", false, NULL), STR("volume", false, NULL));
+FIELDS(asked, STR("mode", true, "passages"), STR("notice", true, NULL),
+       LIST("passages", true, hit, NULL), U64("took_us", true, NULL));
+
+#define BYTES      "application/octet-stream"
 #define JOB_STREAM "application/vnd.paddock.stream"
 
 /* ---- THE table ---- */
@@ -168,5 +206,39 @@ const struct route routes[] = {
          .query = wait_query, .status = 200, .answer = job},
         {"GET", "/v1/jobs/{id}/logs", SCOPE_SANDBOX, job_logs, "Its stored output, as frames.",
          .query = logs_query, .status = 200, .type = JOB_STREAM},
+
+        {"GET", "/v1/volumes", SCOPE_MEMBER, volumes_get, "The caller's volumes.", .status = 200,
+         .answer = volumes},
+        {"POST", "/v1/volumes", SCOPE_MEMBER, volumes_post, "Makes a volume.", .body = named,
+         .status = 201, .answer = volume},
+        {"DELETE", "/v1/volumes/{name}", SCOPE_MEMBER, volume_delete,
+         "Removes a volume with all its files.", .status = 200, .answer = named},
+        {"GET", "/v1/volumes/{name}/files", SCOPE_MEMBER, volume_files, "Its files, by path.",
+         .query = files_query, .status = 200, .answer = files},
+        {"GET", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_get, "A file.",
+         .status = 200, .type = BYTES},
+        {"PUT", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_put,
+         "Puts a file: whole or not at all. X-Paddock-Mtime-Ms is kept.", .upload = true,
+         .status = 200, .answer = file_put},
+        {"DELETE", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_delete,
+         "Removes a file.", .status = 200, .answer = file_gone},
+
+        {"POST", "/v1/index/jobs", SCOPE_MEMBER, index_post, "Indexes what has changed.",
+         .body = index_new, .status = 202, .answer = job},
+        {"GET", "/v1/index/jobs/{id}/events", SCOPE_MEMBER, index_events,
+         "Its progress as server-sent events: progress, then end.", .status = 200,
+         .type = "text/event-stream"},
+        {"GET", "/v1/documents", SCOPE_MEMBER, documents_get, "Indexed documents, by path.",
+         .query = documents_query, .status = 200, .answer = documents},
+        {"GET", "/v1/documents/{path...}", SCOPE_MEMBER, document_get,
+         "A document and its passages.", .query = volume_query, .status = 200,
+         .answer = document_whole},
+        {"DELETE", "/v1/documents/{path...}", SCOPE_MEMBER, document_delete,
+         "Removes it from the volume and from the index.", .query = volume_query, .status = 200,
+         .answer = path_fields},
+        {"POST", "/v1/search", SCOPE_MEMBER, search_post, "Finds passages.", .body = search,
+         .status = 200, .answer = found},
+        {"POST", "/v1/ask", SCOPE_MEMBER, ask_post, "Answers a question from the documents.",
+         .body = ask, .status = 200, .answer = asked},
 };
 const size_t routes_n = sizeof routes / sizeof *routes;

@@ -337,11 +337,14 @@ static bool direct_ready(void *ctx)
 static void put_hello(struct viewer *v)
 {
         struct box *b = box_of(v);
-        uint64_t at = b && b->log ? outlog_stdin(b->log) : v->stdin_at;
+        /* The client goes on from here: what it sent before, to this server or the one before a
+         * restart, has arrived or is sent again. */
+        if (b && b->log)
+                v->stdin_at = outlog_stdin(b->log);
         json_t *job = job_load(v->api, v->id);
         json_t *enforcement = job ? json_object_get(job, "enforcement") : NULL;
         json_t *o = json_pack("{s:s,s:I,s:I,s:O}", "id", v->id, "offset",
-                              (json_int_t)v->cursor.offset, "stdin_offset", (json_int_t)at,
+                              (json_int_t)v->cursor.offset, "stdin_offset", (json_int_t)v->stdin_at,
                               "enforcement", enforcement ? enforcement : json_null());
         auto_free char *text = json_text(o);
         json_decref(o);

@@ -217,6 +217,8 @@ int http_status_of(int code)
         case ECANCELED:
         case ENOTCONN:
         case ETIMEDOUT:
+        case ENOSPC:
+        case EDQUOT:
                 return 503;
         }
         return 500;

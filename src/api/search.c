@@ -1,0 +1,119 @@
+#include "api/handlers.h"
+#include "api/hits.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include <stdio.h>
+
+#define LIMIT_DEFAULT 10
+
+json_t *hit_object(const struct rag_hit *h)
+{
+        return json_pack("{s:o,s:o,s:o,s:o,s:I,s:f,s:o}", "path",
+                         json_str_lossy(h->path, strlen(h->path)), "title",
+                         json_str_lossy(h->title, strlen(h->title)), "heading",
+                         json_str_lossy(h->heading, strlen(h->heading)), "page",
+                         h->page ? json_integer(h->page) : json_null(), "ordinal",
+                         (json_int_t)h->ordinal, "score", (double)h->score_e6 / 1e6, "text",
+                         json_str_lossy(h->text.data ? h->text.data : "", h->text.len));
+}
+
+struct search {
+        struct call *c;
+        struct rag_query query;
+        hits_fn fn;
+        json_t *hits;
+        uint64_t start_us;
+};
+
+static void search_free(struct search *s)
+{
+        call_unref(s->c);
+        json_decref(s->hits);
+        free(s);
+}
+
+static void on_hit(void *ctx, const struct peer_answer *a)
+{
+        struct search *s = ctx;
+        if (a->status < 0) {
+                call_fail_err(s->c, a->err);
+                search_free(s);
+                return;
+        }
+        const struct rag_hit *h = a->rep;
+        if (h->path[0])
+                json_array_append_new(s->hits, hit_object(h));
+        if (a->more)
+                return;
+        s->fn(s->c, s->hits, clock_boot_us() - s->start_us);
+        search_free(s);
+}
+
+static void have_volume(struct call *c, const struct volume *v, void *ctx)
+{
+        struct search *s = ctx;
+        struct peer *rag = call_peer(c, "rag");
+        c->over_fn = NULL;
+        if (!rag) {
+                search_free(s);
+                return;
+        }
+        snprintf(s->query.space, sizeof s->query.space, "%s", v->id);
+        s->start_us = clock_boot_us();
+        peer_call(rag, RAG_SEARCH, &s->query, NULL, 0, on_hit, s);
+}
+
+static int read_query(const struct call *c, const char *key, struct rag_query *q, char *volume,
+                      struct err *err)
+{
+        uint64_t limit = LIMIT_DEFAULT;
+        int r = json_read_str(c->body, key, JSON_REQUIRED, q->text, sizeof q->text, err);
+        if (r >= 0 && !q->text[strspn(q->text, " \t\r\n")])
+                r = err_set(err, -EINVAL, "%s: is empty", key);
+        if (r >= 0)
+                r = json_read_u64(c->body, "limit", JSON_OPTIONAL, 1, SEARCH_HITS_MAX, &limit, err);
+        if (r >= 0)
+                r = json_read_str(c->body, "prefix", JSON_OPTIONAL, q->prefix, sizeof q->prefix,
+                                  err);
+        if (r >= 0)
+                r = json_read_str(c->body, "volume", JSON_OPTIONAL, volume, NAME_TEXT_MAX + 1, err);
+        q->limit = (uint32_t)limit;
+        return r < 0 ? r : 0;
+}
+
+/* The client went, or was answered, before there was a volume. */
+static void no_volume(void *ctx)
+{
+        search_free(ctx);
+}
+
+void hits_ask(struct call *c, const char *key, hits_fn fn)
+{
+        struct search *s = xcalloc(1, sizeof *s);
+        char volume[NAME_TEXT_MAX + 1] = "";
+        struct err err = {0};
+        if (read_query(c, key, &s->query, volume, &err) < 0) {
+                free(s);
+                call_fail_err(c, &err);
+                return;
+        }
+        s->c = call_ref(c);
+        s->fn = fn;
+        s->hits = json_array();
+        c->over_fn = no_volume;
+        c->over_ctx = s;
+        volume_need(c, volume, have_volume, s);
+}
+
+static void answer(struct call *c, json_t *hits, uint64_t took_us)
+{
+        call_json(c, 200,
+                  json_pack("{s:O,s:s,s:I}", "hits", hits, "mode", "lexical", "took_us",
+                            (json_int_t)took_us));
+}
+
+void search_post(struct call *c)
+{
+        hits_ask(c, "query", answer);
+}

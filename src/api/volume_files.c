@@ -1,0 +1,258 @@
+#include "api/files_pool.h"
+#include "api/handlers.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define LIST_DEFAULT 1000
+#define HOLD_ENOUGH  (128u << 10) /* of a download: then the program is not read for a while */
+#define HOLD_MAX     (512u << 10)
+
+/* One request on a file, until its client has all or has gone. */
+struct access {
+        struct call *c;
+        struct files_op *op; /* NULL once it is done */
+        char path[PATH_TEXT_MAX + 1];
+        json_t *list;
+        char last[PATH_TEXT_MAX + 1];
+        struct buf hold; /* GET: bytes on their way to the client */
+        bool failed;
+        uint64_t stored; /* PUT: bytes given to the program */
+};
+
+static void access_over(void *ctx)
+{
+        struct access *x = ctx;
+        files_drop(x->op);
+        json_decref(x->list);
+        buf_done(&x->hold);
+        free(x);
+}
+
+/* The volume and the path are good: the rest of the request, ended with the request itself. */
+static struct access *access_new(struct call *c, struct volume *ret_v)
+{
+        const char *path = call_param(c, "path");
+        if (!str_is_subpath(path)) {
+                call_fail(c, -EINVAL, "path: not a path inside a volume");
+                return NULL;
+        }
+        if (!volume_of_call(c, call_param(c, "name"), ret_v))
+                return NULL;
+        struct access *x = xcalloc(1, sizeof *x);
+        x->c = c;
+        snprintf(x->path, sizeof x->path, "%s", path);
+        buf_init(&x->hold, HOLD_MAX);
+        c->over_fn = access_over;
+        c->over_ctx = x;
+        return x;
+}
+
+/* ---- list ---- */
+
+static void list_file(void *ctx, const struct files_file *f)
+{
+        struct access *x = ctx;
+        json_array_append_new(x->list,
+                              json_pack("{s:o,s:I,s:I}", "path",
+                                        json_str_lossy(f->path, strlen(f->path)), "size_bytes",
+                                        (json_int_t)f->size, "mtime_ms", (json_int_t)f->mtime_ms));
+        memcpy(x->last, f->path, sizeof x->last);
+}
+
+static void list_done(void *ctx, const struct files_done *d, const struct err *err)
+{
+        struct access *x = ctx;
+        x->op = NULL;
+        if (err)
+                call_fail_err(x->c, err);
+        else
+                call_json(x->c, 200,
+                          json_pack("{s:O,s:o,s:I}", "files", x->list, "next",
+                                    d->more ? json_string(x->last) : json_null(), "skipped",
+                                    (json_int_t)d->skipped));
+}
+
+void volume_files(struct call *c)
+{
+        static const struct files_calls calls = {.file = list_file, .done = list_done};
+        const char *prefix = call_query(c, "prefix"), *after = call_query(c, "after");
+        struct volume v;
+        uint64_t limit;
+        if (!call_query_u64(c, "limit", LIST_DEFAULT, 1, FILES_LIST_MAX, &limit) ||
+            !volume_of_call(c, call_param(c, "name"), &v))
+                return;
+        auto_free struct files_list *req = xcalloc(1, sizeof *req);
+        if (str_copy(req->prefix, sizeof req->prefix, prefix ? prefix : "") < 0 ||
+            str_copy(req->after, sizeof req->after, after ? after : "") < 0) {
+                call_fail(c, -EINVAL, "prefix, after: longer than %d bytes", PATH_TEXT_MAX);
+                return;
+        }
+        req->limit = (uint32_t)limit;
+        struct access *x = xcalloc(1, sizeof *x);
+        x->c = c;
+        x->list = json_array();
+        buf_init(&x->hold, 1);
+        c->over_fn = access_over;
+        c->over_ctx = x;
+        x->op = files_start(c->api->pool, v.id, FILES_LIST, req, &calls, x);
+}
+
+/* ---- get ---- */
+
+static ssize_t get_source(void *ctx, char *dst, size_t max)
+{
+        struct access *x = ctx;
+        if (x->hold.len == 0)
+                return x->failed ? HTTP_SOURCE_ABORT : x->op ? 0 : HTTP_SOURCE_END;
+        size_t n = x->hold.len < max ? x->hold.len : max;
+        memcpy(dst, x->hold.data, n);
+        buf_consume(&x->hold, n);
+        if (x->op && x->hold.len < HOLD_ENOUGH)
+                files_pause(x->op, false);
+        return (ssize_t)n;
+}
+
+static void get_file(void *ctx, const struct files_file *f)
+{
+        struct access *x = ctx;
+        char mtime[24];
+        if (http_answered(x->c->rq))
+                return; /* a second one: the program is broken, its bytes are cut by the length */
+        snprintf(mtime, sizeof mtime, "%llu", (unsigned long long)f->mtime_ms);
+        http_add_header(x->c->rq, "X-Paddock-Mtime-Ms", mtime);
+        /* A file of a user's is never shown by a browser as a page of ours. */
+        http_add_header(x->c->rq, "Content-Disposition", "attachment");
+        http_reply_stream(x->c->rq, 200, "application/octet-stream", (int64_t)f->size, get_source,
+                          x);
+}
+
+static void get_data(void *ctx, const char *p, size_t n)
+{
+        struct access *x = ctx;
+        if (buf_add(&x->hold, p, n) < 0)
+                x->failed = true;
+        if (x->hold.len >= HOLD_ENOUGH)
+                files_pause(x->op, true);
+        http_reply_more(x->c->rq);
+}
+
+static void get_done(void *ctx, const struct files_done *d UNUSED, const struct err *err)
+{
+        struct access *x = ctx;
+        x->op = NULL;
+        x->failed |= err != NULL;
+        if (err && !http_answered(x->c->rq))
+                call_fail_err(x->c, err);
+        else if (!http_answered(x->c->rq))
+                call_fail(x->c, -EIO, "the program that holds the volume said nothing");
+        else
+                http_reply_more(x->c->rq);
+}
+
+void volume_file_get(struct call *c)
+{
+        static const struct files_calls calls = {get_file, get_data, NULL, get_done};
+        struct volume v;
+        struct access *x = access_new(c, &v);
+        if (!x)
+                return;
+        auto_free struct files_get *req = xcalloc(1, sizeof *req);
+        memcpy(req->path, x->path, sizeof req->path);
+        x->op = files_start(c->api->pool, v.id, FILES_GET, req, &calls, x);
+}
+
+/* ---- put ---- */
+
+static size_t put_data(void *ctx, const char *p, size_t n)
+{
+        struct access *x = ctx;
+        size_t taken = 0;
+        while (x->op && taken < n) {
+                size_t m = files_put(x->op, p + taken, n - taken);
+                if (m == 0)
+                        break;
+                taken += m;
+        }
+        if (!x->op)
+                return n; /* the answer is given; what still comes is dropped */
+        x->stored += taken;
+        return taken;
+}
+
+static void put_end(void *ctx)
+{
+        struct access *x = ctx;
+        if (x->op)
+                files_put_end(x->op, true);
+}
+
+static void put_writable(void *ctx)
+{
+        struct access *x = ctx;
+        http_body_more(x->c->rq);
+}
+
+static void put_done(void *ctx, const struct files_done *d, const struct err *err)
+{
+        struct access *x = ctx;
+        x->op = NULL;
+        if (err)
+                call_fail_err(x->c, err);
+        else
+                call_json(x->c, 200,
+                          json_pack("{s:o,s:I}", "path", json_str_lossy(x->path, strlen(x->path)),
+                                    "size_bytes", (json_int_t)d->count));
+}
+
+void volume_file_put(struct call *c)
+{
+        static const struct files_calls calls = {NULL, NULL, put_writable, put_done};
+        static const struct http_sink sink = {put_data, put_end};
+        const char *mtime = http_header(c->rq, "X-Paddock-Mtime-Ms");
+        int64_t length = http_body_length(c->rq);
+        uint64_t mtime_ms = 0;
+        struct volume v;
+        if (mtime && (str_to_u64(mtime, &mtime_ms) < 0 || mtime_ms > INT64_MAX)) {
+                call_fail(c, -EINVAL, "X-Paddock-Mtime-Ms: expected milliseconds since 1970");
+                return;
+        }
+        if (length > (int64_t)UPLOAD_BYTES_MAX) {
+                call_fail(c, -EFBIG, "a file may have %llu bytes", UPLOAD_BYTES_MAX);
+                return;
+        }
+        struct access *x = access_new(c, &v);
+        if (!x)
+                return;
+        auto_free struct files_put *req = xcalloc(1, sizeof *req);
+        memcpy(req->path, x->path, sizeof req->path);
+        req->mtime_ms = mtime_ms;
+        req->size = length == HTTP_UNKNOWN ? FILES_SIZE_ANY : (uint64_t)length;
+        x->op = files_start(c->api->pool, v.id, FILES_PUT, req, &calls, x);
+        http_take_stream(c->rq, &sink, x);
+}
+
+/* ---- delete ---- */
+
+static void delete_done(void *ctx, const struct files_done *d, const struct err *err)
+{
+        struct access *x = ctx;
+        x->op = NULL;
+        if (err)
+                call_fail_err(x->c, err);
+        else
+                call_json(x->c, 200,
+                          json_pack("{s:o,s:I}", "path", json_str_lossy(x->path, strlen(x->path)),
+                                    "files", (json_int_t)d->count));
+}
+
+void volume_file_delete(struct call *c)
+{
+        static const struct files_calls calls = {.done = delete_done};
+        struct volume v;
+        struct access *x = access_new(c, &v);
+        if (!x)
+                return;
+        auto_free struct files_remove *req = xcalloc(1, sizeof *req);
+        memcpy(req->path, x->path, sizeof req->path);
+        x->op = files_start(c->api->pool, v.id, FILES_REMOVE, req, &calls, x);
+}

@@ -1,0 +1,190 @@
+#include "store/volumes.h"
+#include "api/files_pool.h"
+#include "api/handlers.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "link/rag.h"
+
+#define DEFAULT_VOLUME "docs"
+
+static json_t *volume_object(const struct volume *v)
+{
+        return json_pack("{s:s,s:s,s:s,s:I}", "id", v->id, "name", v->name, "owner", v->owner_name,
+                         "created_ms", (json_int_t)v->created_ms);
+}
+
+static void add_volume(void *ctx, const struct volume *v)
+{
+        json_array_append_new(ctx, volume_object(v));
+}
+
+void volumes_get(struct call *c)
+{
+        json_t *list = json_array();
+        struct err err = {0};
+        int r = volumes_list(c->api->db, c->who.user.id, add_volume, list, &err);
+        if (r < 0) {
+                json_decref(list);
+                call_fail_err(c, &err);
+                return;
+        }
+        call_json(c, 200, json_pack("{s:o}", "volumes", list));
+}
+
+bool volume_of_call(struct call *c, const char *name, struct volume *ret)
+{
+        struct err err = {0};
+        if (volumes_find(c->api->db, c->who.user.id, name, ret, &err) == 0)
+                return true;
+        call_fail_err(c, &err);
+        return false;
+}
+
+/* ---- making one: a row, then the folder; without the folder the row goes again ---- */
+
+struct making {
+        struct call *c;
+        struct volume v;
+        volume_ready_fn fn;
+        void *ctx;
+};
+
+static void on_made(void *ctx, const struct peer_answer *a)
+{
+        struct making *m = ctx;
+        if (a->status < 0) {
+                (void)!volumes_delete(m->c->api->db, m->v.id, NULL);
+                call_fail_err(m->c, a->err);
+        } else if (m->c->rq) {
+                m->fn(m->c, &m->v, m->ctx);
+        }
+        call_unref(m->c);
+        free(m);
+}
+
+static void make(struct call *c, const char *name, volume_ready_fn fn, void *ctx)
+{
+        struct making *m = xcalloc(1, sizeof *m);
+        struct err err = {0};
+        struct peer *launch = call_peer(c, "launch");
+        int r = launch ? volumes_create(c->api->db, c->who.user.id, name, &m->v, &err) : -EPIPE;
+        if (r < 0) {
+                if (launch)
+                        call_fail_err(c, &err);
+                free(m);
+                return;
+        }
+        struct launch_id id = {0};
+        memcpy(id.id, m->v.id, sizeof id.id);
+        m->c = call_ref(c);
+        m->fn = fn;
+        m->ctx = ctx;
+        peer_call(launch, LAUNCH_VOLUME_CREATE, &id, NULL, 0, on_made, m);
+}
+
+void volume_need(struct call *c, const char *name, volume_ready_fn fn, void *ctx)
+{
+        struct volume v;
+        const char *which = name && *name ? name : DEFAULT_VOLUME;
+        int r = volumes_find(c->api->db, c->who.user.id, which, &v, NULL);
+        if (r == 0)
+                fn(c, &v, ctx);
+        else if (r == -ENOENT && str_eq(which, DEFAULT_VOLUME))
+                make(c, which, fn, ctx);
+        else if (volume_of_call(c, which, &v))
+                fn(c, &v, ctx);
+}
+
+static void answer_made(struct call *c, const struct volume *v, void *ctx UNUSED)
+{
+        call_json(c, 201, volume_object(v));
+}
+
+void volumes_post(struct call *c)
+{
+        char name[NAME_TEXT_MAX + 1];
+        struct err err = {0};
+        if (json_read_str(c->body, "name", JSON_REQUIRED, name, sizeof name, &err) < 0)
+                call_fail_err(c, &err);
+        else
+                make(c, name, answer_made, NULL);
+}
+
+/* ---- removing: the folder, then the row and the index ---- */
+
+struct removal {
+        struct call *c;
+        struct volume v;
+        struct loop_timer *timer;
+        int tries;
+};
+
+static void try_remove(void *ctx);
+
+static void on_unindexed(void *ctx UNUSED, const struct peer_answer *a UNUSED)
+{
+}
+
+static void removed(struct removal *m)
+{
+        struct api *a = m->c->api;
+        struct err err = {0};
+        struct peer *rag = api_peer(a, "rag");
+        if (rag) {
+                struct rag_list *req = xcalloc(1, sizeof *req); /* an empty path: all of it */
+                snprintf(req->space, sizeof req->space, "%s", m->v.id);
+                peer_call(rag, RAG_REMOVE, req, NULL, 0, on_unindexed, NULL);
+                free(req);
+        }
+        if (volumes_delete(a->db, m->v.id, &err) < 0)
+                call_fail_err(m->c, &err);
+        else
+                call_json(m->c, 200, json_pack("{s:s}", "name", m->v.name));
+}
+
+#define BUSY_MS    100
+#define BUSY_TRIES 30 /* our own sandboxes need a moment to leave it */
+
+static void on_removed(void *ctx, const struct peer_answer *a)
+{
+        struct removal *m = ctx;
+        if (a->status == -EBUSY && ++m->tries < BUSY_TRIES && m->c->rq) {
+                m->timer = loop_timer_add(m->c->api->env.loop, BUSY_MS, try_remove, m);
+                return;
+        }
+        if (a->status == -EBUSY)
+                call_fail(m->c, -EALREADY, "the volume is used by a sandbox");
+        else if (a->status < 0 && a->status != -ENOENT)
+                call_fail_err(m->c, a->err);
+        else
+                removed(m);
+        call_unref(m->c);
+        free(m);
+}
+
+static void try_remove(void *ctx)
+{
+        struct removal *m = ctx;
+        struct peer *launch = call_peer(m->c, "launch");
+        struct launch_id id = {0};
+        m->timer = NULL;
+        if (!launch) {
+                call_unref(m->c);
+                free(m);
+                return;
+        }
+        pool_leave(m->c->api->pool, m->v.id);
+        memcpy(id.id, m->v.id, sizeof id.id);
+        peer_call(launch, LAUNCH_VOLUME_REMOVE, &id, NULL, 0, on_removed, m);
+}
+
+void volume_delete(struct call *c)
+{
+        struct removal *m = xcalloc(1, sizeof *m);
+        if (!volume_of_call(c, call_param(c, "name"), &m->v)) {
+                free(m);
+                return;
+        }
+        m->c = call_ref(c);
+        try_remove(m);
+}
