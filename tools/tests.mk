@@ -54,3 +54,8 @@ $(B)/tests/escape: tests/escape/escape.c
 	@mkdir -p $(@D)
 	gcc -static -O1 -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -o $@ $<
 $(B)/tests/test_escape: $(B)/tests/escape
+
+# The measuring programs of bench/.
+$(B)/bench/%: bench/%.c $(ALL_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm

@@ -209,22 +209,25 @@ static int map_self(const struct setup *s, struct err *err)
         return r;
 }
 
-/* Blocks until the parent has mapped the ids and put us into the cgroups. */
-static int wait_at_gate(const struct setup *s, struct err *err)
+/* Into the control groups first, so that all that follows is charged to them; then blocks until the
+ * parent has mapped the ids. */
+static int begin(const struct setup *s, struct err *err)
 {
         char c;
-        ssize_t n = recv(s->control, &c, 1, 0);
-        if (n != 1)
+        int r = cgroup_enter(s->doors, err);
+        if (r < 0)
+                return r;
+        if (unshare(CLONE_NEWCGROUP) < 0)
+                return err_sys(err, -errno, "cgroup namespace");
+        if (recv(s->control, &c, 1, 0) != 1)
                 _exit(1); /* launch died */
         umask(022);
         /* In its own session from the start: no controlling terminal of the host. */
         if (setsid() < 0)
                 return err_sys(err, -errno, "session");
-        if (s->cgroup_ns && unshare(CLONE_NEWCGROUP) < 0)
-                return err_sys(err, -errno, "cgroup namespace");
         if (!s->rootful)
                 return map_self(s, err);
-        int r = set_ids(0);
+        r = set_ids(0);
         return r < 0 ? err_sys(err, r, "root of the namespace") : 0;
 }
 
@@ -255,7 +258,7 @@ NORETURN void setup_run(const struct setup *given)
         s.init = fcntl(s.init, F_DUPFD_CLOEXEC, 10);
         if (s.control < 0 || s.init < 0)
                 _exit(1);
-        int r = wait_at_gate(&s, &err);
+        int r = begin(&s, &err);
         if (r < 0)
                 fail(&s, r, &err);
         for (size_t i = 0; i < s.plan->n; i++) {

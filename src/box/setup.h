@@ -1,6 +1,7 @@
 /* setup.h - the child's side of making a sandbox: from clone3 to the start of init. */
 #pragma once
 #include "box/plan.h"
+#include "os/cgroup.h"
 
 struct setup {
         const struct plan *plan;
@@ -9,9 +10,9 @@ struct setup {
         int init;            /* sealed memfd with init's program */
         bool rootful;        /* 0 of the new user namespace is mapped: take it while mounting */
         uint32_t uid, gid;   /* rootless: ours, in the parent's user namespace */
-        bool cgroup_ns;      /* the caller is in its cgroup by the time the gate opens */
+        int doors[CGROUP_CONTROLLERS]; /* of its control groups */
 };
 
-/* Waits for one byte on `control` (the maps are written, the cgroups joined), executes the plan and
+/* Waits for one byte on `control` (the maps are written), executes the plan and
  * becomes init. What fails is reported as INIT_FAILED with the step. */
 NORETURN void setup_run(const struct setup *s);

@@ -45,12 +45,9 @@ static int write_maps(struct box_host *h, pid_t pid, uint32_t slot, struct err *
         return h->facts.rootful ? ns_write_maps(pid, &range, &range, false, err) : 0;
 }
 
-static int admit(struct box_host *h, const struct launch_spec *spec, struct spawned *s,
-                 uint32_t slot, bool born, struct err *err)
+static int admit(struct box_host *h, struct spawned *s, uint32_t slot, struct err *err)
 {
         int r = write_maps(h, s->pid, slot, err);
-        if (r == 0)
-                r = cgroup_join(h->cgroups, spec->id, s->pid, born, err);
         if (r == 0 && send(s->control, "", 1, MSG_NOSIGNAL) != 1)
                 r = err_sys(err, -errno, "the new process");
         return r < 0 ? r : fd_nonblock(s->control, true);
@@ -69,7 +66,7 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
 {
         CLEANUP(plan_freep) struct plan *plan = plan_new(spec, &h->facts);
         auto_close int cgroup = cgroup_open(h->cgroups, spec->id);
-        int pair[2];
+        int pair[2], doors[CGROUP_CONTROLLERS];
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return err_sys(err, -errno, "socket pair");
         s->control = pair[0];
@@ -79,9 +76,12 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
                               .init = h->init,
                               .rootful = h->facts.rootful,
                               .uid = h->uid,
-                              .gid = h->gid,
-                              .cgroup_ns = true};
+                              .gid = h->gid};
         memcpy(setup.trees, trees, sizeof setup.trees);
+        int r = cgroup_doors(h->cgroups, spec->id, doors, err);
+        if (r < 0)
+                return r;
+        memcpy(setup.doors, doors, sizeof setup.doors);
         s->pid = ns_fork(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
                                  CLONE_NEWUTS,
                          cgroup, &s->pidfd, err);
@@ -89,9 +89,11 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
                 close(s->control); /* ours would keep theirs from ever ending */
                 setup_run(&setup);
         }
+        for (size_t i = 0; i < CGROUP_CONTROLLERS; i++)
+                closep(&doors[i]);
         if (s->pid < 0)
                 return s->pid;
-        int r = admit(h, spec, s, slot, cgroup >= 0, err);
+        r = admit(h, s, slot, err);
         if (r < 0)
                 kill_child(s);
         return r;

@@ -335,14 +335,33 @@ int cgroup_open(const struct cgroup_host *h, const char *name)
         return h->v2 < 0 ? -ENOENT : dir_open_at(h->v2, name);
 }
 
-int cgroup_join(const struct cgroup_host *h, const char *name, pid_t pid, bool born,
-                struct err *err)
+int cgroup_doors(const struct cgroup_host *h, const char *name, int ret[CGROUP_CONTROLLERS],
+                 struct err *err)
 {
-        int r = h->v2 >= 0 && !born ? poke_u64(h->v2, name, "cgroup.procs", (uint64_t)pid) : 0;
-        for (int c = 0; c < CGROUP_CONTROLLERS && r == 0; c++)
-                if (h->v1[c] >= 0)
-                        r = poke_u64(h->v1[c], name, "cgroup.procs", (uint64_t)pid);
-        return r < 0 ? err_sys(err, r, "joining the control group") : 0;
+        char path[NAME_BYTES + 16];
+        snprintf(path, sizeof path, "%s/tasks", name);
+        for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+                ret[c] = -1;
+        for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+                if (h->v1[c] < 0)
+                        continue;
+                ret[c] = openat(h->v1[c], path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+                if (ret[c] >= 0)
+                        continue;
+                int r = err_sys(err, -errno, "control group of %s", names[c]);
+                for (int k = 0; k < c; k++)
+                        closep(&ret[k]);
+                return r;
+        }
+        return 0;
+}
+
+int cgroup_enter(const int doors[CGROUP_CONTROLLERS], struct err *err)
+{
+        for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+                if (doors[c] >= 0 && write(doors[c], "0", 1) != 1)
+                        return err_sys(err, -errno, "entering the control group of %s", names[c]);
+        return 0;
 }
 
 static void kill_listed(int dir, const char *name)

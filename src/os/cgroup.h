@@ -5,7 +5,7 @@
  * serves to kill and to account.
  *
  *     CLEANUP(cgroup_host_freep) struct cgroup_host *h = cgroup_host_new(&why);
- *     r = cgroup_make(h, id, &limits, err);     then be born in it or cgroup_join
+ *     r = cgroup_make(h, id, &limits, err);     then be born in it (v2) and cgroup_enter (v1)
  *     cgroup_kill(h, id); cgroup_stats(h, id, &stats); r = cgroup_remove(h, id);
  */
 #pragma once
@@ -40,9 +40,13 @@ MUST_CHECK int cgroup_make(const struct cgroup_host *h, const char *name,
                            const struct cgroup_limits *limits, struct err *err);
 /* The v2 directory, for clone3's CLONE_INTO_CGROUP; -ENOENT where there is none. */
 MUST_CHECK int cgroup_open(const struct cgroup_host *h, const char *name);
-/* Puts a process into it; `born`: it is in the v2 group already. */
-MUST_CHECK int cgroup_join(const struct cgroup_host *h, const char *name, pid_t pid, bool born,
-                           struct err *err);
+/* The files through which a process of one thread enters the other hierarchies by itself; -1 where
+ * there is none. On failure none is open. */
+MUST_CHECK int cgroup_doors(const struct cgroup_host *h, const char *name,
+                            int ret[CGROUP_CONTROLLERS], struct err *err);
+/* Puts the calling process, which has one thread, into the groups. A thread that moves itself
+ * spares the kernel a lock under which a start would now and then wait ten milliseconds. */
+MUST_CHECK int cgroup_enter(const int doors[CGROUP_CONTROLLERS], struct err *err);
 /* Kills every process in it. */
 void cgroup_kill(const struct cgroup_host *h, const char *name);
 void cgroup_stats_read(const struct cgroup_host *h, const char *name, struct cgroup_stats *ret);

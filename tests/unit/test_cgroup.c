@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/id.h"
 #include "os/cgroup.h"
+#include "os/ns.h"
 #include "test.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -18,24 +19,24 @@ static struct cgroup_host *host(void)
         return h;
 }
 
-/* A child that waits at a pipe until it is in its group, then runs fn. */
 static pid_t child_in(struct cgroup_host *h, const char *name, void (*fn)(void))
 {
-        int gate[2];
-        char c;
-        CHECK_INT(pipe2(gate, O_CLOEXEC), ==, 0);
-        pid_t pid = fork();
+        struct err err = {0};
+        int doors[CGROUP_CONTROLLERS];
+        auto_close int v2 = cgroup_open(h, name);
+        auto_close int pidfd = -1;
+        if (cgroup_doors(h, name, doors, &err) < 0)
+                test_failed(__FILE__, __LINE__, "doors: %s", err_text(&err));
+        pid_t pid = ns_fork(0, v2, &pidfd, &err);
+        CHECK_INT(pid, >=, 0);
         if (pid == 0) {
-                close(gate[1]);
-                if (read(gate[0], &c, 1) == 0)
-                        fn();
+                if (cgroup_enter(doors, &err) < 0)
+                        _exit(99);
+                fn();
                 _exit(0);
         }
-        struct err err = {0};
-        if (cgroup_join(h, name, pid, false, &err) < 0)
-                test_failed(__FILE__, __LINE__, "join: %s", err_text(&err));
-        close(gate[0]);
-        close(gate[1]);
+        for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+                closep(&doors[i]);
         return pid;
 }
 
@@ -146,6 +147,7 @@ TEST(kill_reaches_every_process)
         struct id name = id_new();
         make(h, name.s, (struct cgroup_limits){0});
         pid_t pid = child_in(h, name.s, sleeps);
+        poll(NULL, 0, 50); /* until it is in */
         CHECK_INT(cgroup_remove(h, name.s), ==, -EBUSY);
         cgroup_kill(h, name.s);
         int status = status_of(pid);
@@ -184,7 +186,9 @@ TEST(without_groups_nothing_is_claimed)
         CHECK(!cgroup_has(h, CGROUP_MEMORY));
         CHECK_INT(cgroup_make(h, "x", &(struct cgroup_limits){1, 1, 1}, NULL), ==, 0);
         CHECK_INT(cgroup_open(h, "x"), ==, -ENOENT);
-        CHECK_INT(cgroup_join(h, "x", getpid(), false, NULL), ==, 0);
+        int doors[CGROUP_CONTROLLERS];
+        CHECK_INT(cgroup_doors(h, "x", doors, NULL), ==, 0);
+        CHECK_INT(cgroup_enter(doors, NULL), ==, 0);
         cgroup_stats_read(h, "x", &s);
         CHECK_INT(s.cpu_us, ==, 0);
         CHECK_INT(cgroup_remove(h, "x"), ==, 0);

@@ -1,0 +1,77 @@
+#!/bin/bash
+# /bin/true in a full sandbox, at launch's link, beside bubblewrap, crun and runc: the same command on
+# the same /usr, taking turns. The peers have fewer protections: bubblewrap as called here has no
+# seccomp filter, no Landlock, no control group and no limits.
+set -u
+rounds=${BENCH_ROUNDS:-200}
+build=$(dirname "$(dirname "$PADDOCK_BIN")")
+make -s "$build/bench/launch" "$build/bench/spawn" >&2 || exit 1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+mkdir -p "$dir/bundle/rootfs"/{usr,proc,dev,tmp,sys}
+for link in bin sbin lib lib64; do
+        ln -s "usr/$link" "$dir/bundle/rootfs/$link"
+done
+
+bwrap=(/usr/bin/bwrap --unshare-all --die-with-parent --new-session --ro-bind /usr /usr
+        --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin --proc /proc --dev /dev
+        --tmpfs /tmp --cap-drop ALL --clearenv --setenv PATH /usr/bin --hostname sb -- /bin/true)
+
+# An OCI bundle with the host's /usr, read-only, no terminal.
+if command -v runc >/dev/null && command -v jq >/dev/null; then
+        (cd "$dir/bundle" && runc spec && jq '.process.terminal = false | .process.args = ["/bin/true"]
+                | .root.readonly = true | .mounts += [{"destination": "/usr", "type": "bind", "source": "/usr",
+                "options": ["bind", "ro", "nosuid", "nodev"]}]' config.json >new && mv new config.json)
+fi
+
+# crun 1.8 refuses a host with both layouts of control groups: it gets a mount namespace without v2.
+without_v2() {
+        # shellcheck disable=SC2016  # expanded inside
+        unshare -m --propagation private /bin/sh -c \
+                'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"' sh "$@"
+}
+
+one_turn() {
+        "$build/bench/launch" "$build/libexec/paddock" "$1" 1 /bin/true >>"$dir/launch"
+        "$build/bench/spawn" "$1" /bin/true >>"$dir/none"
+        [ -x /usr/bin/bwrap ] && "$build/bench/spawn" "$1" "${bwrap[@]}" >>"$dir/bwrap"
+        if [ -f "$dir/bundle/config.json" ]; then
+                [ -x /usr/bin/crun ] && without_v2 "$build/bench/spawn" "$(($1 / 4))" \
+                        /usr/bin/crun run -b "$dir/bundle" @@ >>"$dir/crun"
+                [ -x /usr/sbin/runc ] && "$build/bench/spawn" "$(($1 / 8))" \
+                        /usr/sbin/runc run -b "$dir/bundle" @@ >>"$dir/runc"
+        fi
+}
+
+"$build/bench/launch" "$build/libexec/paddock" 20 1 /bin/true >/dev/null || exit 1
+for _ in 1 2 3 4; do
+        one_turn $((rounds / 4))
+done
+
+row() {
+        [ -s "$dir/$2" ] || return
+        sort -n "$dir/$2" | awk -v name="$1" '{ a[NR] = $1 / 1000 }
+                END { printf "| %s | %d | %.2f | %.2f | %.2f | %.2f |\n", name, NR, a[1], a[int(NR * .5) + 1],
+                a[int(NR * .9) + 1], a[int(NR * .99) + 1] }'
+}
+p50() {
+        sort -n "$dir/$1" | awk '{ a[NR] = $1 } END { print a[int(NR * .5) + 1] }'
+}
+cat <<'TEXT'
+## /bin/true in a sandbox
+
+Milliseconds, wall clock. `launch`: request sent to result received on an open link, every layer of the
+enforcement record, nothing made ahead. The others: spawn to exit of the launcher. Repeat:
+`bench/run true`.
+
+| launcher | runs | least | p50 | p90 | p99 |
+|---|---|---|---|---|---|
+TEXT
+row "paddock, at launch's link" launch
+row "bubblewrap" bwrap
+row "crun" crun
+row "runc" runc
+row "no sandbox (posix_spawn)" none
+[ -s "$dir/bwrap" ] && awk -v a="$(p50 launch)" -v b="$(p50 bwrap)" \
+        'BEGIN { printf "\np50 is %.2f x that of bubblewrap.\n", a / b }'
+exit 0
