@@ -135,6 +135,7 @@ int index_watch(const struct invocation *inv, const char *id)
                 nanosleep(&t, NULL);
         }
         progress_clear(&w.progress);
-        auto_json json_t *last = w.last;
-        return w.ended ? summary(&w, inv) : fail(r, &err);
+        int code = w.ended ? summary(&w, inv) : fail(r, &err);
+        json_decref(w.last);
+        return code;
 }
