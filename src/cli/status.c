@@ -1,5 +1,6 @@
 #include "cli/simple.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include <time.h>
 
 static void print_roles(const json_t *roles)
@@ -22,24 +23,34 @@ static void print_roles(const json_t *roles)
         table_print(t);
 }
 
+static void print_counts(const char *what, const json_t *counts)
+{
+        const char *key, *comma = "";
+        json_t *n;
+        printf("%s: ", what);
+        json_object_foreach((json_t *)counts, key, n)
+        {
+                if (!json_is_integer(n))
+                        continue;
+                printf("%s%lld %s", comma, (long long)json_integer_value(n), key);
+                comma = ", ";
+        }
+        putchar('\n');
+}
+
 static void print_status(const json_t *answer)
 {
-        const char *key;
-        json_t *v;
-        json_object_foreach((json_t *)answer, key, v)
-        {
-                if (json_is_string(v)) {
-                        printf("%s: ", key);
-                        out_text(stdout, json_string_value(v), json_string_length(v));
-                        putchar('\n');
-                } else if (json_is_integer(v)) {
-                        printf("%s: %lld\n", key, (long long)json_integer_value(v));
-                } else if (json_is_boolean(v)) {
-                        printf("%s: %s\n", key, json_is_true(v) ? "true" : "false");
-                }
-        }
-        if (json_array_size(list_in(answer, "roles")))
-                putchar('\n');
+        char up[32];
+        const json_t *user = json_object_get(answer, "user"),
+                     *jobs = json_object_get(answer, "jobs");
+        printf("Paddock %s: %s, up %s; you are %s%s\n", get_str(answer, "version"),
+               get_str(answer, "status"), str_from_ms(up, sizeof up, get_u64(answer, "uptime_ms")),
+               get_str(user, "name"),
+               json_is_true(json_object_get(user, "operator")) ? ", an operator" : "");
+        print_counts("sandboxes", json_object_get(jobs, "sandbox"));
+        print_counts("index runs", json_object_get(jobs, "index"));
+        print_counts("documents", json_object_get(answer, "docs"));
+        putchar('\n');
         print_roles(list_in(answer, "roles"));
 }
 

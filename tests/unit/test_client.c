@@ -114,7 +114,7 @@ TEST(client_calls_over_one_connection)
 
 TEST(client_errors_become_errno_and_message)
 {
-        SERVER("HTTP/1.1 404 No\r\nContent-Length: 62\r\n\r\n"
+        SERVER("HTTP/1.1 404 No\r\nContent-Length: 63\r\n\r\n"
                "{\"error\":{\"code\":\"not-found\",\"message\":\"there is no such box\"}}",
                "HTTP/1.1 429 Busy\r\nContent-Length: 0\r\n\r\n",
                "HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\nxyz");
