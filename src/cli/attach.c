@@ -186,11 +186,23 @@ static int on_frame(struct session *s, const struct stream_frame *f, struct err 
         }
 }
 
-/* Everything that has come; s->fd is -1 afterwards when the stream was cut. */
-static int receive(struct session *s, struct err *err)
+/* The whole frames in s->in. */
+static int take_frames(struct session *s, struct err *err)
 {
         struct stream_frame f;
         int r = 0;
+        while (!s->a->result && (r = stream_next(&s->in, &f)) == 1) {
+                r = on_frame(s, &f, err);
+                if (r < 0)
+                        return r;
+                buf_consume(&s->in, STREAM_HEAD + f.len);
+        }
+        return !s->a->result && r < 0 ? protocol(err) : 0;
+}
+
+/* What has come; s->fd is -1 afterwards when the stream was cut. */
+static int receive(struct session *s, struct err *err)
+{
         char *room = buf_room(&s->in, STREAM_FRAME_MAX);
         if (!room)
                 return err_set(err, -ENOMEM, "no memory for the stream");
@@ -202,13 +214,7 @@ static int receive(struct session *s, struct err *err)
                 return 0;
         }
         s->in.len += (size_t)n;
-        while (!s->a->result && (r = stream_next(&s->in, &f)) == 1) {
-                r = on_frame(s, &f, err);
-                if (r < 0)
-                        return r;
-                buf_consume(&s->in, STREAM_HEAD + f.len);
-        }
-        return !s->a->result && r < 0 ? protocol(err) : 0;
+        return take_frames(s, err);
 }
 
 /* --- to the server --- */
@@ -237,8 +243,13 @@ static int queue_frames(struct session *s)
         return r;
 }
 
-static void send_frames(struct session *s)
+static int send_frames(struct session *s, struct err *err)
 {
+        if (s->fd < 0 || s->a->result)
+                return 0;
+        int r = queue_frames(s);
+        if (r < 0)
+                return err_set(err, r, "no memory for the stream");
         while (s->out.len) {
                 ssize_t n = send(s->fd, s->out.data, s->out.len, MSG_NOSIGNAL);
                 if (n < 0 && errno == EINTR)
@@ -246,9 +257,10 @@ static void send_frames(struct session *s)
                 if (n < 0 && errno != EAGAIN)
                         cut(s);
                 if (n < 0)
-                        return;
+                        return 0;
                 buf_consume(&s->out, (size_t)n);
         }
+        return 0;
 }
 
 static int read_stdin(struct session *s, struct err *err)
@@ -305,13 +317,7 @@ static int one_round(struct session *s, struct err *err)
                 r = read_stdin(s, err);
         if (r >= 0 && p[0].revents)
                 r = receive(s, err);
-        if (r < 0 || s->fd < 0 || s->a->result)
-                return r;
-        r = queue_frames(s);
-        if (r < 0)
-                return err_set(err, r, "no memory for the stream");
-        send_frames(s);
-        return 0;
+        return r < 0 ? r : send_frames(s, err);
 }
 
 int attach_run(struct attach *a, struct err *err)
@@ -325,8 +331,14 @@ int attach_run(struct attach *a, struct err *err)
         if (s.signals < 0)
                 return err_sys(err, -errno, "signalfd");
         while (!a->result) {
-                int r = s.fd < 0 ? reconnect(&s, err) : 0;
-                r = r < 0 ? r : one_round(&s, err);
+                int r = 0;
+                if (s.fd < 0) { /* frames may have come with the answer to the upgrade */
+                        r = reconnect(&s, err);
+                        r = r < 0 ? r : take_frames(&s, err);
+                        r = r < 0 ? r : send_frames(&s, err);
+                }
+                if (r >= 0 && !a->result)
+                        r = one_round(&s, err);
                 if (r < 0)
                         return r;
         }
