@@ -123,7 +123,7 @@ static int give_stdin(struct viewer *v, const struct stream_frame *f)
         while (b && v->stdin_used < f->len) {
                 size_t left = f->len - v->stdin_used;
                 uint64_t at = v->stdin_at + v->stdin_used;
-                if (b->log && at > have) {
+                if (b->log && at > have && !outlog_stdin_ended(b->log)) {
                         put_error(v, "stdin: bytes are missing before this offset");
                         return 1;
                 }
@@ -267,6 +267,9 @@ static int discard(struct viewer *v)
 static void go_on(struct viewer *v)
 {
         fill(v);
+        /* The socket may take at once all that was prepared, and nothing else will wake us for what
+         * is still in the log. */
+        bool more = v->out.len >= OUT_ENOUGH;
         int r = send_out(v);
         if (r < 0) {
                 viewer_free(v);
@@ -276,8 +279,8 @@ static void go_on(struct viewer *v)
                 say_goodbye(v);
                 return;
         }
-        uint32_t want =
-                (v->out.len ? EPOLLOUT : 0) | (v->stdin_blocked || v->last_put ? 0 : EPOLLIN);
+        uint32_t want = (v->out.len || more ? EPOLLOUT : 0) |
+                        (v->stdin_blocked || v->last_put ? 0 : EPOLLIN);
         if (want != v->events)
                 loop_io_events(v->io, v->events = want);
         if (v->watch.job && v->out.len < OUT_ENOUGH)

@@ -57,8 +57,8 @@ static int connect_once(struct session *s, struct err *err)
         int fd, r = server_connect(s->a->inv, SERVER_START, &c, err);
         if (r < 0)
                 return r;
-        snprintf(target, sizeof target, "/v1/sandboxes/%.40s/stream?offset=%llu&stdin_offset=%llu",
-                 s->a->id, (unsigned long long)s->offset, (unsigned long long)s->stdin_base);
+        snprintf(target, sizeof target, "/v1/sandboxes/%.40s/stream?offset=%llu", s->a->id,
+                 (unsigned long long)s->offset);
         struct client_request rq = {
                 .method = "GET", .target = target, .upgrade = "paddock-stream/1"};
         buf_clear(&s->in);
@@ -109,6 +109,13 @@ static int on_hello(struct session *s, const struct stream_frame *f, struct err 
         int r = json_parse(f->data, f->len, &j, err);
         if (r < 0)
                 return r;
+        /* The server counts from here. What it has is what reached the sandbox, also by a
+         * connection whose acknowledgement was cut off. */
+        uint64_t taken = get_u64(j, "stdin_offset");
+        if (taken < s->stdin_base || taken > s->stdin_base + s->stdin_data.len)
+                return err_set(err, -EPROTO, "the server has lost bytes of standard input");
+        buf_consume(&s->stdin_data, (size_t)(taken - s->stdin_base));
+        s->stdin_base = s->stdin_sent = taken;
         s->stdin_end_sent = false;
         json_t *e = json_object_get(j, "enforcement");
         if (json_is_object(e)) {
@@ -154,16 +161,10 @@ static int on_ack(struct session *s, const struct stream_frame *f, struct err *e
         if (f->len != 8)
                 return protocol(err);
         uint64_t taken = stream_u64(f->data);
-        if (taken > s->stdin_base + s->stdin_data.len)
+        if (taken < s->stdin_base || taken > s->stdin_sent)
                 return protocol(err);
-        /* After a cut more may have been taken than this connection has sent: those bytes are sent
-         * all the same, so that the numbers agree; the server leaves them out. */
-        if (taken > s->stdin_sent)
-                taken = s->stdin_sent;
-        if (taken > s->stdin_base) {
-                buf_consume(&s->stdin_data, (size_t)(taken - s->stdin_base));
-                s->stdin_base = taken;
-        }
+        buf_consume(&s->stdin_data, (size_t)(taken - s->stdin_base));
+        s->stdin_base = taken;
         return 0;
 }
 
