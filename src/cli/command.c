@@ -184,8 +184,8 @@ static int check_operands(const struct invocation *inv, struct err *err)
         return err_set(err, -EINVAL, "usage: paddock %s %s", c->name, c->operands);
 }
 
-int command_parse(const struct command *c, char *const *words, struct invocation *ret,
-                  struct err *err)
+int invocation_parse(const struct command *c, char *const *words, struct invocation *ret,
+                     struct err *err)
 {
         unsigned n = 0;
         while (words[n])

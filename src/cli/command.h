@@ -79,8 +79,8 @@ struct invocation {
 const struct command *command_find(char *const *words, unsigned *ret_used, struct err *err);
 /* Parses what stands behind the command's name (NULL-terminated). -EINVAL with the reason; where
  * --help was given operands and flags are not checked further. */
-MUST_CHECK int command_parse(const struct command *c, char *const *words, struct invocation *ret,
-                             struct err *err);
+MUST_CHECK int invocation_parse(const struct command *c, char *const *words, struct invocation *ret,
+                                struct err *err);
 void invocation_done(struct invocation *inv);
 
 /* The value of a flag, NULL when it was not given; the name must be in the command's table. */

@@ -23,7 +23,7 @@ static int run(char **words)
         const struct command *c = command_find(words, &used, &err);
         if (!c)
                 return fail(-EINVAL, &err);
-        int r = command_parse(c, words + used, &inv, &err);
+        int r = invocation_parse(c, words + used, &inv, &err);
         if (r < 0)
                 return fail(r, &err);
         return flag_given(&inv, "help") ? print_help(c) : c->run(&inv);

@@ -29,7 +29,7 @@ static void parsed_done(struct parsed *p)
 #define PARSE(name, ...)                                                                           \
         const char *words[] = {__VA_ARGS__, NULL};                                                 \
         CLEANUP(parsed_done) struct parsed p = {0};                                                \
-        p.r = command_parse(find(name), (char *const *)words, &p.inv, &p.err)
+        p.r = invocation_parse(find(name), (char *const *)words, &p.inv, &p.err)
 
 TEST(command_flags_in_every_form)
 {
@@ -90,8 +90,8 @@ TEST(command_refuses_and_says_why)
         };
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
                 CLEANUP(parsed_done) struct parsed p = {0};
-                p.r = command_parse(find(rows[i].name), (char *const *)rows[i].words, &p.inv,
-                                    &p.err);
+                p.r = invocation_parse(find(rows[i].name), (char *const *)rows[i].words, &p.inv,
+                                       &p.err);
                 CHECK_INT(p.r, ==, -EINVAL);
                 CHECK_CONTAINS(p.err.text, rows[i].says);
         }
