@@ -3,7 +3,7 @@
 set -u
 dir=$(mktemp -d)
 chmod 755 "$dir"
-"$PADDOCK_BIN" serve --state "$dir/state" --socket "$dir/p.sock" 2>"$dir/log" &
+"$PADDOCK_BIN" serve --state-dir "$dir/state" --socket "$dir/p.sock" 2>"$dir/log" &
 serve=$!
 trap 'kill $serve; wait $serve; rm -rf "$dir"' EXIT
 "$PADDOCK_BIN" --socket "$dir/p.sock" status --wait >/dev/null || exit 1

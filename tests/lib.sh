@@ -39,7 +39,7 @@ p() {
 # start_server [ARGUMENTS of serve]: returns when it answers.
 start_server() {
         [ -n "$as_user" ] && chown $user_id:$user_id "$dir"
-        p serve --state "$state" --socket "$PADDOCK_SOCKET" "$@" 2>>"$dir/serve.log" &
+        p serve --state-dir "$state" --socket "$PADDOCK_SOCKET" "$@" 2>>"$dir/serve.log" &
         server=$!
         if ! p status --wait >/dev/null 2>"$dir/wait.err"; then
                 echo "# the server did not come up: $(cat "$dir/wait.err")"

@@ -9,14 +9,14 @@ log:
 http:
   listne: 127.0.0.1:1
 Y
-p serve --state "$state" --socket "$PADDOCK_SOCKET" --config "$dir/bad.yaml" 2>"$dir/err"
+p serve --state-dir "$state" --socket "$PADDOCK_SOCKET" --config "$dir/bad.yaml" 2>"$dir/err"
 is "a bad configuration is bad input" $? 2
 has "every error has its line: the value" "$(cat "$dir/err")" "bad.yaml:2: log.level"
 has "every error has its line: the name" "$(cat "$dir/err")" "bad.yaml:4: http.listne"
 check "and nothing was made" test ! -e "$state"
 
 start_server
-p serve --state "$state" --socket "$dir/other.sock" 2>"$dir/err"
+p serve --state-dir "$state" --socket "$dir/other.sock" 2>"$dir/err"
 is "a second serve on the same state says to try later" $? 75
 has "and why" "$(cat "$dir/err")" "another paddock serve"
 stop_server

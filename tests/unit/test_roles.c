@@ -100,7 +100,7 @@ static void start(struct running *r, bool rootful)
                         _exit(126);
                 int log = open("/dev/null", O_WRONLY);
                 dup2(log, 2);
-                execl(path, path, "serve", "--state", r->state, "--socket", socket, (char *)NULL);
+                execl(path, path, "serve", "--state-dir", r->state, "--socket", socket, (char *)NULL);
                 _exit(127);
         }
         for (int i = 0; i < 300 && !all_confined(r); i++)
