@@ -1,7 +1,7 @@
 #include "base/str.h"
 #include "base/limits.h"
 #include <ctype.h>
-#include <math.h>
+#include <math.h> /* isfinite, a macro: no role links libm for it */
 #include <stdio.h>
 
 int str_copy(char *dst, size_t size, const char *s)
@@ -101,7 +101,7 @@ static int with_unit(const char *s, const struct unit *units, uint64_t *ret)
                 v *= units->factor;
                 if (v >= 9.0e18)
                         return -ERANGE;
-                *ret = (uint64_t)llround(v);
+                *ret = (uint64_t)(v + 0.5);
                 return 0;
         }
         return -EINVAL;
