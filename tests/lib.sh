@@ -39,7 +39,13 @@ p() {
 # start_server [ARGUMENTS of serve]: returns when it answers.
 start_server() {
         [ -n "$as_user" ] && chown $user_id:$user_id "$dir"
-        p serve --state-dir "$state" --socket "$PADDOCK_SOCKET" "$@" 2>>"$dir/serve.log" &
+        # Not through p(): $! must be the server itself, not a subshell.
+        if [ -n "$as_user" ]; then
+                setpriv --reuid $user_id --regid $user_id --clear-groups env HOME="$dir" \
+                        "$paddock" serve --state-dir "$state" --socket "$PADDOCK_SOCKET" "$@" 2>>"$dir/serve.log" &
+        else
+                "$paddock" serve --state-dir "$state" --socket "$PADDOCK_SOCKET" "$@" 2>>"$dir/serve.log" &
+        fi
         server=$!
         if ! p status --wait >/dev/null 2>"$dir/wait.err"; then
                 echo "# the server did not come up: $(cat "$dir/wait.err")"
