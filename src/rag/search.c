@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include <stdio.h>
 
-#define HEADING_BONUS 1.5
-#define SPARE         4 /* candidates for each hit wanted: some are duplicates of others */
+#define HEADING_BONUS 1.5 /* for a heading that says all that was asked; less by the square */
+#define SPARE         4   /* candidates for each hit wanted: some are duplicates of others */
 #define SPARE_LEAST   200
 
 void hits_done(struct hits *h)

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define OUT_HIGH 65536 /* a write of so much at least, until END */
+#define TITLE_BLOCKS 5     /* a heading so early is the title, if the document names none */
+#define OUT_HIGH     65536 /* a write of so much at least, until END */
 
 void doc_init(struct doc *d, int fd)
 {
@@ -30,6 +31,7 @@ void doc_begin(struct doc *d, const char *path)
         d->blocks = 0;
         d->depth = 0;
         d->path = path;
+        d->first_heading[0] = '\0';
 }
 
 int doc_flush(struct doc *d, size_t least, struct err *err)
@@ -70,19 +72,24 @@ static bool has_word(struct slice s)
         return false;
 }
 
-void doc_title(struct doc *d, struct slice text)
+static void set_title(char *dst, size_t size, struct slice text)
 {
-        if (d->end.title[0] || !has_word(text))
+        if (dst[0] || !has_word(text))
                 return;
-        if (text.len > 4 * sizeof d->end.title)
-                text.len = utf8_clip(text.data, text.len, 4 * sizeof d->end.title);
+        if (text.len > 4 * size)
+                text.len = utf8_clip(text.data, text.len, 4 * size);
         CLEANUP(buf_done) struct buf b;
-        buf_init(&b, 16 * sizeof d->end.title);
+        buf_init(&b, 16 * size);
         if (charset_clean(text, false, &b) < 0)
                 return;
-        size_t n = utf8_clip(b.data, b.len, sizeof d->end.title - 1);
-        memcpy(d->end.title, b.data, n);
-        d->end.title[n] = '\0';
+        size_t n = utf8_clip(buf_text(&b), b.len, size - 1);
+        memcpy(dst, buf_text(&b), n);
+        dst[n] = '\0';
+}
+
+void doc_title(struct doc *d, struct slice text)
+{
+        set_title(d->end.title, sizeof d->end.title, text);
 }
 
 /* The longest prefix that fits one block, cut behind a line, else a blank, else a character. */
@@ -124,6 +131,8 @@ int doc_block(struct doc *d, enum parse_kind kind, uint32_t level, struct slice 
         size_t n = d->clean.len;
         if (!has_word((struct slice){p, n}))
                 return 0;
+        if (kind == PARSE_HEADING && level == 1 && d->blocks < TITLE_BLOCKS)
+                set_title(d->first_heading, sizeof d->first_heading, (struct slice){p, n});
         while (n) {
                 size_t k = piece(p, n);
                 struct parse_block b = {kind, level, d->page, {p, k}};
@@ -142,6 +151,8 @@ int doc_end(struct doc *d, struct err *err)
                 doc_status(d, PARSE_NO_TEXT, "no text in it");
         else if (!d->end.status)
                 d->end.status = PARSE_INDEXED;
+        if (!d->end.title[0] && d->end.status != PARSE_SAME)
+                memcpy(d->end.title, d->first_heading, sizeof d->end.title);
         int r = frame_put(&d->out, &parse_frames, PARSE_END, &d->end, err);
         return r < 0 ? r : doc_flush(d, 1, err);
 }

@@ -19,6 +19,7 @@ struct doc {
         uint32_t blocks;
         unsigned depth; /* of archives around what is parsed */
         const char *path;
+        char first_heading[sizeof(((struct parse_end *)0)->title)];
 };
 
 void doc_init(struct doc *d, int fd);

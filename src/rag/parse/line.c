@@ -47,10 +47,21 @@ bool line_underlines(struct slice rule, struct slice text)
         return n > 0 && n <= HEADING_MAX && r + 2 >= n;
 }
 
-static bool begins_word(struct slice t, const char *word)
+/* Bytes of the blank at i, which may be one that does not break: 0 = none is there. */
+static size_t blank_at(struct slice t, size_t i)
+{
+        if (i < t.len && t.data[i] == ' ')
+                return 1;
+        return i + 1 < t.len && memcmp(t.data + i, "\xc2\xa0", 2) == 0 ? 2 : 0;
+}
+
+/* What stands behind the word and a blank: 0 = t does not begin so. */
+static size_t behind_word(struct slice t, const char *word)
 {
         size_t n = strlen(word);
-        return t.len > n && strncasecmp(t.data, word, n) == 0 && t.data[n] == ' ';
+        if (t.len <= n || strncasecmp(t.data, word, n) != 0 || !blank_at(t, n))
+                return 0;
+        return n + blank_at(t, n);
 }
 
 /* "4", "4.2", "A.1": the count of numbers; *at moves behind it and the dot that may follow. */
@@ -82,16 +93,14 @@ uint32_t line_numbered(struct slice s)
         struct slice t = line_trim(s);
         if (t.len < 4 || t.len > HEADING_MAX)
                 return 0;
-        size_t at = 0;
-        bool named = begins_word(t, "chapter") || begins_word(t, "appendix");
-        if (named)
-                at = (size_t)((const char *)memchr(t.data, ' ', t.len) - t.data) + 1;
+        size_t at = behind_word(t, "chapter");
+        if (!at)
+                at = behind_word(t, "appendix");
+        bool named = at > 0;
         uint32_t n = numbers(t, &at);
         if (n == 0 || (n == 1 && !named) || n > 6)
                 return 0;
-        size_t gap = at < t.len && t.data[at] == ' '                             ? 1
-                     : at + 1 < t.len && memcmp(t.data + at, "\xc2\xa0", 2) == 0 ? 2
-                                                                                 : 0;
+        size_t gap = blank_at(t, at);
         if (!gap)
                 return 0;
         struct slice title = line_trim((struct slice){t.data + at + gap, t.len - at - gap});

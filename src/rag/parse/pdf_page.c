@@ -18,6 +18,7 @@ struct table {
 struct edges {
         struct table heads;    /* lines at the edge of pages, digits aside */
         struct table headings; /* numbered lines anywhere, letters and digits alone */
+        size_t capitals_above, capitals_inside; /* numbered lines without small letters */
 };
 
 static uint64_t fnv(uint64_t h, unsigned char c)
@@ -100,6 +101,15 @@ static struct page_lines count_lines(struct slice page)
         return n;
 }
 
+/* "7.5. WHAT IS IT" */
+static bool in_capitals(struct slice s)
+{
+        for (size_t i = 0; i < s.len; i++)
+                if (islower((unsigned char)s.data[i]))
+                        return false;
+        return true;
+}
+
 static void note_lines(struct edges *e, struct slice page, uint32_t number)
 {
         struct page_lines n = count_lines(page);
@@ -113,6 +123,8 @@ static void note_lines(struct edges *e, struct slice page, uint32_t number)
                 if (i < EDGE_LINES || i + EDGE_LINES >= n.total)
                         note(&e->heads, edge_hash(line), number, false);
                 note(&e->headings, heading_hash(line), number, true);
+                if (line_numbered(line) && in_capitals(line))
+                        *(i < EDGE_LINES ? &e->capitals_above : &e->capitals_inside) += 1;
                 i++;
         }
 }
@@ -148,7 +160,9 @@ static bool is_running(struct edges *e, struct slice line, size_t i, size_t tota
         s = h ? find(&e->headings, h) : NULL;
         if (!s || s->hash != h)
                 return false;
-        if (i < EDGE_LINES && (s->page < page || cut_short(line)))
+        bool repeats = s->page < page || cut_short(line) ||
+                       (in_capitals(line) && e->capitals_above > 2 + 4 * e->capitals_inside);
+        if (i < EDGE_LINES && repeats)
                 return true; /* the heading that it repeats was on a page before */
         return i + 2 >= total && s->again;
 }
