@@ -2,6 +2,7 @@
 #include "base/str.h"
 
 #define BINARY_LOOK 8192 /* bytes that are looked at */
+#define ODD_FEW     4    /* control characters that a small text may hold */
 #define BAD         0xfffd
 
 /* 0x80..0x9f of Windows-1252; the five that are undefined there map to themselves in Latin-1. */
@@ -152,7 +153,7 @@ bool charset_is_binary(struct slice in)
                         return true;
                 odd += (c < 0x20 && !strchr("\t\n\v\f\r\b\033", c)) || c == 0x7f;
         }
-        return odd * 20 > n;
+        return odd > ODD_FEW && odd * 20 > n;
 }
 
 static const char *ligature(uint32_t c)

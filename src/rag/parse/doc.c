@@ -29,7 +29,6 @@ void doc_begin(struct doc *d, const char *path)
         d->page = 0;
         d->text_bytes = 0;
         d->blocks = 0;
-        d->depth = 0;
         d->path = path;
         d->first_heading[0] = '\0';
 }

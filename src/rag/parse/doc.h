@@ -17,7 +17,6 @@ struct doc {
         uint32_t page;       /* of the blocks that follow; 0 = the format has none */
         uint64_t text_bytes; /* sent so far */
         uint32_t blocks;
-        unsigned depth; /* of archives around what is parsed */
         const char *path;
         char first_heading[sizeof(((struct parse_end *)0)->title)];
 };

@@ -50,6 +50,14 @@ static int add_blank(struct walk *w)
         return add(w, " ", 1);
 }
 
+/* What stands between cells or rows, without the blanks before it. */
+static int add_joint(struct walk *w, const char *joint)
+{
+        while (w->text.len && w->text.data[w->text.len - 1] == ' ')
+                w->text.len--;
+        return add(w, joint, strlen(joint));
+}
+
 /* Outside <pre> white space of the source is one blank: above all no new row of a table. */
 static int add_text(struct walk *w, const char *s)
 {
@@ -62,6 +70,14 @@ static int add_text(struct walk *w, const char *s)
                 s += n ? n : strspn(s, " \n\r\t");
         }
         return r;
+}
+
+static bool begins_row(const struct walk *w)
+{
+        size_t n = w->text.len;
+        while (n && w->text.data[n - 1] == ' ')
+                n--;
+        return n == 0 || w->text.data[n - 1] == '\n';
 }
 
 static int take_title(struct walk *w, const xmlNode *n)
@@ -90,11 +106,11 @@ static int enter(struct walk *w, const xmlNode *n, enum html_role role, unsigned
                 w->table++;
                 return open_as(w, PARSE_TABLE, 0);
         case HTML_ROW:
-                return w->table ? add(w, "\n", 1) : close_block(w);
+                return w->table ? add_joint(w, "\n") : close_block(w);
         case HTML_CELL:
                 if (!w->table)
                         return close_block(w);
-                return w->text.len && w->text.data[w->text.len - 1] != '\n' ? add(w, " | ", 3) : 0;
+                return begins_row(w) ? 0 : add_joint(w, " | ");
         case HTML_BREAK:
                 return w->pre ? add(w, "\n", 1) : add_blank(w);
         case HTML_TITLE:
