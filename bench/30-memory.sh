@@ -6,7 +6,7 @@ chmod 755 "$dir"
 "$PADDOCK_BIN" serve --state-dir "$dir/state" --socket "$dir/p.sock" 2>"$dir/log" &
 serve=$!
 trap 'kill $serve; wait $serve; rm -rf "$dir"' EXIT
-"$PADDOCK_BIN" --socket "$dir/p.sock" status --wait >/dev/null || exit 1
+PADDOCK_SOCKET=$dir/p.sock "$PADDOCK_BIN" status --wait >/dev/null || exit 1
 sleep 2
 cat <<'TEXT'
 ## Idle memory
