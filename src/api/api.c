@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "api/box.h"
 #include "api/files_pool.h"
+#include "api/handlers.h"
 #include "api/metrics.h"
 #include "api/router.h"
 #include "api/run.h"
@@ -121,6 +122,7 @@ void api_free(struct api *a)
         if (!a)
                 return;
         httpd_free(a->http);
+        streams_cut(a);
         while (a->jobs) {
                 if (a->jobs->kind == LIVE_BOX)
                         box_free((struct box *)a->jobs);

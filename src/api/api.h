@@ -22,7 +22,8 @@ struct api_env {
 
 struct api_counters; /* of requests, for /metrics */
 struct live;         /* jobs that have not ended */
-struct pool;         /* sandboxes that hold volumes for file access */
+struct viewer;
+struct pool; /* sandboxes that hold volumes for file access */
 
 struct api {
         struct api_env env;
@@ -30,6 +31,7 @@ struct api {
         struct httpd *http;
         struct live *jobs; /* list */
         struct pool *pool;
+        struct viewer *viewers; /* attached clients */
         struct api_counters *counters;
         int logs_fd; /* directory of stored output */
         uint64_t started_ms;

@@ -26,6 +26,7 @@ void sandbox_signal(struct call *c);
 void sandbox_stop(struct call *c);
 /* streams.c */
 void sandbox_stream(struct call *c);
+void streams_cut(struct api *a); /* every attached client: it comes back, or not */
 /* jobs.c */
 void jobs_get_all(struct call *c);
 void job_get(struct call *c);

@@ -264,6 +264,14 @@ void outlog_seek(struct outlog_cursor *c, uint64_t offset)
         c->offset = offset;
 }
 
+uint64_t outlog_read_stdin(const struct outlog_cursor *c)
+{
+        struct head h;
+        if (c->fd < 0 || pread(c->fd, &h, sizeof h, 0) != (ssize_t)sizeof h)
+                return 0;
+        return h.stdin_bytes;
+}
+
 int64_t outlog_read(struct outlog_cursor *c, void *dst, size_t max, enum stream_type *ret)
 {
         uint64_t len;

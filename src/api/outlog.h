@@ -42,6 +42,7 @@ struct outlog_cursor {
 MUST_CHECK int outlog_read_open(int dirfd, const char *id, struct outlog_cursor *ret);
 void outlog_read_close(struct outlog_cursor *c);
 void outlog_seek(struct outlog_cursor *c, uint64_t offset);
+uint64_t outlog_read_stdin(const struct outlog_cursor *c); /* as outlog_stdin, also afterwards */
 /* Bytes of one stream from c->offset, which moves on. 0 nothing further; negative errno. */
 MUST_CHECK int64_t outlog_read(struct outlog_cursor *c, void *dst, size_t max,
                                enum stream_type *ret);

@@ -15,6 +15,7 @@
 /* A client attached to a sandbox: an upgraded socket. The sandbox does not end with it. */
 struct viewer {
         struct api *api;
+        struct viewer *next, **at; /* in api->viewers */
         char id[ID_TEXT_LEN + 1];
         int fd;
         struct loop_io *io;
@@ -41,6 +42,9 @@ static void viewer_free(struct viewer *v)
         outlog_read_close(&v->cursor);
         buf_done(&v->in);
         buf_done(&v->out);
+        *v->at = v->next;
+        if (v->next)
+                v->next->at = v->at;
         free(v);
         if (job)
                 box_resume((struct box *)job);
@@ -339,11 +343,9 @@ static bool direct_ready(void *ctx)
 
 static void put_hello(struct viewer *v)
 {
-        struct box *b = box_of(v);
         /* The client goes on from here: what it sent before, to this server or the one before a
          * restart, has arrived or is sent again. */
-        if (b && b->log)
-                v->stdin_at = outlog_stdin(b->log);
+        v->stdin_at = outlog_read_stdin(&v->cursor);
         json_t *job = job_load(v->api, v->id);
         json_t *enforcement = job ? json_object_get(job, "enforcement") : NULL;
         json_t *o = json_pack("{s:s,s:I,s:I,s:O}", "id", v->id, "offset",
@@ -438,7 +440,21 @@ void sandbox_stream(struct call *c)
         v->watch = (struct live_watch){.fn = viewer_told, .direct_ready = direct_ready, .ctx = v};
         if (b)
                 live_watch(&b->live, &v->watch);
+        v->next = c->api->viewers;
+        v->at = &c->api->viewers;
+        if (v->next)
+                v->next->at = &v->next;
+        c->api->viewers = v;
         c->over_fn = over;
         c->over_ctx = v;
         http_upgrade(c->rq, PROTOCOL, have_socket, v);
+}
+
+void streams_cut(struct api *a)
+{
+        for (struct viewer *v = a->viewers, *next; v; v = next) {
+                next = v->next;
+                if (!v->call) /* else it goes with its request */
+                        viewer_free(v);
+        }
 }
