@@ -211,7 +211,7 @@ TEST(role_indexes_lists_finds_and_removes)
 {
         setup();
         put_file(docs, "a.md", "# One\n\nalpha beta\n\n# Two\n\nalpha gamma\n");
-        put_file(docs, "b.bin", "\1\2\3\4");
+        put_bytes(docs, "b.bin", "\0\1\2\3", 4);
         struct answer a = search(SPACE, "alpha");
         CHECK_INT(a.status, ==, 0);
         CHECK_STR(a.text, "#0 "); /* the empty last part alone */
