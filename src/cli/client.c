@@ -137,7 +137,7 @@ static int put_head(struct buf *b, const struct client_request *rq)
 
 int client_send(struct client *c, const struct client_request *rq, struct err *err)
 {
-        CLEANUP(buf_done) struct buf head;
+        CLEANUP(buf_done) struct buf head = {0};
         buf_init(&head, HTTP_HEAD_MAX);
         int r = put_head(&head, rq);
         if (r < 0)
@@ -246,7 +246,7 @@ static int errno_for(unsigned status)
 /* The body of a refusal: {"error":{"message":...}}. */
 static int refusal(struct client *c, unsigned status, struct err *err)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         auto_json json_t *j = NULL;
         buf_init(&b, 65536);
         int r = read_whole(c, &b, err);
@@ -284,7 +284,7 @@ int client_answer(struct client *c, const struct h1_head **ret, struct err *err)
 int client_call(struct client *c, const char *method, const char *target, const json_t *body,
                 json_t **ret, struct err *err)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         auto_free char *text = body ? json_text(body) : NULL;
         struct client_request rq = {.method = method, .target = target};
         if (text)

@@ -69,7 +69,7 @@ static const struct command *no_such(const char *noun, const char *word, struct 
 
 static const struct command *no_verb(const char *noun, struct err *err)
 {
-        CLEANUP(buf_done) struct buf verbs;
+        CLEANUP(buf_done) struct buf verbs = {0};
         buf_init(&verbs, 400);
         size_t n = strlen(noun);
         int r = 0;
@@ -135,7 +135,7 @@ static int unknown_flag(const struct command *c, const char *word, struct err *e
 static int add_value(struct invocation *inv, const struct flag *f, const char *text,
                      struct err *err)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, VALUE_MAX);
         for (size_t i = 0; !f->repeated && i < inv->n_values; i++)
                 if (inv->values[i].flag == f)

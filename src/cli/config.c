@@ -50,7 +50,7 @@ static int show(struct invocation *inv)
         CLEANUP(table_freep) struct table *t = table_new(titles);
         for (size_t i = 0; i < config_options_n; i++) {
                 const struct option *o = &config_options[i];
-                CLEANUP(buf_done) struct buf b;
+                CLEANUP(buf_done) struct buf b = {0};
                 buf_init(&b, 8192);
                 if (option_show(o, config_get(c, o->name), &b) < 0)
                         return EXIT_FAILED;
@@ -74,7 +74,7 @@ static int check(struct invocation *inv)
 
 static int example(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, 1 << 20);
         int r = config_example(&b);
         if (r < 0)

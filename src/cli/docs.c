@@ -33,7 +33,7 @@ static int each_page(struct client *c, const struct invocation *inv,
 {
         auto_free char *after = xstrdup("");
         for (;;) {
-                CLEANUP(buf_done) struct buf b;
+                CLEANUP(buf_done) struct buf b = {0};
                 auto_json json_t *page = NULL;
                 target_of(&b, "/v1/documents", "", "");
                 int r = url_query(&b, "volume", volume(inv));
@@ -153,13 +153,13 @@ static void print_document(const json_t *d)
 
 static int show(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         return simple_call(inv, SERVER_START, "GET", document(&b, inv), NULL, print_document);
 }
 
 static int remove_it(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         return simple_call(inv, SERVER_START, "DELETE", document(&b, inv), NULL, NULL);
 }
 

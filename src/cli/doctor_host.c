@@ -51,7 +51,7 @@ static bool mount_of(const char *line, const char *controller, char *ret, size_t
 /* The mount point of a v1 controller, or with "" of v2. */
 static bool find_mount(const char *controller, char *ret, size_t size)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         slurp("/proc/self/mountinfo", &b);
         for (char *line = b.data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
                 *end = '\0';
@@ -64,7 +64,7 @@ static bool find_mount(const char *controller, char *ret, size_t size)
 /* Our own group below the mount point: the line "N:controllers:/path" of /proc/self/cgroup. */
 static void own_group(const char *controller, char *ret, size_t size)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         slurp("/proc/self/cgroup", &b);
         snprintf(ret, size, "/");
         for (char *line = b.data, *end; line && (end = strchr(line, '\n')); line = end + 1) {
@@ -104,7 +104,7 @@ static enum finding cgroup_v1(const char *controller, const char *point, char de
 static enum finding cgroup_v2(const char *controller, const char *point, char detail[DETAIL_MAX])
 {
         char group[256];
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         own_group("", group, sizeof group);
         auto_free char *own = xasprintf("%s%s", point, str_eq(group, "/") ? "" : group);
         auto_free char *list = xasprintf("%s/cgroup.controllers", own);
@@ -146,7 +146,7 @@ enum finding probe_cgroup_pids(char detail[DETAIL_MAX])
 
 static uint64_t number_in(const char *path, uint64_t otherwise)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         uint64_t n = otherwise;
         slurp(path, &b);
         if (b.len)
@@ -202,7 +202,7 @@ static enum finding in_sandbox(const char *program, char detail[DETAIL_MAX])
 /* A user needs the helpers and a range; root has all ids. */
 enum finding probe_subids(char detail[DETAIL_MAX])
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         const struct passwd *pw = getpwuid(geteuid());
         if (geteuid() == 0) {
                 snprintf(detail, DETAIL_MAX, "not needed: root");

@@ -214,33 +214,68 @@ static int completion_flags(struct buf *ret, const struct flag *f)
         return r;
 }
 
+static size_t noun_len(const char *name)
+{
+        return strcspn(name, " ");
+}
+
+/* True when the command is the first in the table with its first word. */
+static bool first_of_noun(size_t i)
+{
+        const char *name = commands[i]->name;
+        size_t n = noun_len(name);
+        return i == 0 || noun_len(commands[i - 1]->name) != n ||
+               strncmp(commands[i - 1]->name, name, n) != 0;
+}
+
+/* "volume' words='create list ...' ;;" for every noun with verbs. */
+static int completion_verbs(struct buf *ret)
+{
+        int r = 0;
+        for (size_t i = 0; i < commands_n && r >= 0; i++) {
+                const char *name = commands[i]->name;
+                size_t n = noun_len(name);
+                if (!name[n])
+                        continue;
+                if (first_of_noun(i))
+                        r = buf_addf(ret, "%.*s) words='", (int)n, name);
+                r = r < 0 ? r : buf_addf(ret, "%s ", name + n + 1);
+                if (r >= 0 && (i + 1 == commands_n || first_of_noun(i + 1)))
+                        r = buf_adds(ret, "' ;;\n      ");
+        }
+        return r;
+}
+
 int help_completion(struct buf *ret)
 {
         int r = buf_adds(ret, "# bash completion of paddock; made by 'paddock help --completion'\n"
                               "_paddock() {\n"
-                              "  local word=${COMP_WORDS[COMP_CWORD]} a=${COMP_WORDS[1]} "
-                              "b=${COMP_WORDS[2]} words=\n"
-                              "  if [ \"$COMP_CWORD\" -eq 1 ]; then words='");
+                              "  local word=${COMP_WORDS[COMP_CWORD]} words=\n"
+                              "  local a=${COMP_WORDS[1]} b=${COMP_WORDS[2]}\n"
+                              "  case $COMP_CWORD in\n"
+                              "  1) words='");
+        for (size_t i = 0; i < commands_n && r >= 0; i++)
+                if (first_of_noun(i))
+                        r = buf_addf(ret, "%.*s ", (int)noun_len(commands[i]->name),
+                                     commands[i]->name);
+        r = r < 0 ? r : buf_adds(ret, "' ;;\n  2) case $a in\n      ");
+        r = r < 0 ? r : completion_verbs(ret);
+        r = r < 0 ? r
+                  : buf_adds(ret, "esac ;;\n  esac\n"
+                                  "  [ -n \"$words\" ] || case \"$a $b\" in\n");
         for (size_t i = 0; i < commands_n && r >= 0; i++) {
                 const char *name = commands[i]->name;
-                size_t n = strcspn(name, " ");
-                if (i == 0 || strncmp(commands[i - 1]->name, name, n) != 0 ||
-                    !strchr(" ", commands[i - 1]->name[n]))
-                        r = buf_addf(ret, " %.*s", (int)n, name);
-        }
-        r = r < 0 ? r : buf_adds(ret, "'\n  else case \"$a $b\" in\n");
-        for (size_t i = 0; i < commands_n && r >= 0; i++) {
-                r = buf_addf(ret, "    '%s'*) words='", commands[i]->name);
+                r = buf_addf(ret, "    '%s%s'*) words='", name, name[noun_len(name)] ? "" : " ");
                 r = r < 0 ? r : completion_flags(ret, commands[i]->flags);
                 r = r < 0 ? r : completion_flags(ret, common_flags);
                 r = r < 0 ? r : buf_adds(ret, "' ;;\n");
         }
         return r < 0 ? r
                      : buf_adds(ret,
-                                "  esac; fi\n"
+                                "  esac\n"
                                 "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
-                                "  [ \"${#COMPREPLY[@]}\" -gt 0 ] || mapfile -t COMPREPLY < "
-                                "<(compgen -f -- \"$word\")\n"
+                                "  [ \"${#COMPREPLY[@]}\" -gt 0 ] ||\n"
+                                "    mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
                                 "}\n"
                                 "complete -F _paddock paddock\n");
 }

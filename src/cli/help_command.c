@@ -25,7 +25,7 @@ static int run(struct invocation *inv)
 {
         struct err err = {0};
         unsigned used;
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, 1 << 20);
         if (flag_given(inv, "completion"))
                 return print(help_completion(&b), &b);

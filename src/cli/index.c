@@ -97,7 +97,7 @@ static int remove_missing(struct sync *s, json_t *roots, struct err *err)
                 }
                 if (!below || json_object_get(s->seen, path))
                         continue;
-                CLEANUP(buf_done) struct buf b;
+                CLEANUP(buf_done) struct buf b = {0};
                 int r = client_call(s->client, "DELETE", volume_file_target(&b, s->volume, path),
                                     NULL, NULL, err);
                 if (r < 0 && r != -ENOENT)

@@ -6,7 +6,7 @@
 
 static int print_help(const struct command *c)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, 1 << 20);
         int r = c ? help_command(c, &b) : help_overview(&b);
         if (r < 0)

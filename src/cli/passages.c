@@ -37,7 +37,7 @@ void passages_print(const json_t *hits)
 /* Several words need no quotes: they are joined by blanks. */
 json_t *passages_request(const struct invocation *inv, const char *key)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, 1 << 20);
         int r = 0;
         for (unsigned i = 0; i < inv->n_operands && r >= 0; i++)

@@ -203,8 +203,8 @@ static void print_json(const struct attach *a, json_t *sandbox)
 static int foreground(const struct invocation *inv, json_t *sandbox)
 {
         struct err err = {0};
-        CLEANUP(buf_done) struct buf out;
-        CLEANUP(buf_done) struct buf errors;
+        CLEANUP(buf_done) struct buf out = {0};
+        CLEANUP(buf_done) struct buf errors = {0};
         buf_init(&out, BOX_LOG_MAX);
         buf_init(&errors, BOX_LOG_MAX);
         struct attach a = {.inv = inv, .id = get_str(sandbox, "id"), .use_stdin = wants_stdin(inv)};

@@ -60,14 +60,14 @@ static int list(struct invocation *inv)
 
 static int show(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         return simple_call(inv, SERVER_START, "GET",
                            target_of(&b, "/v1/sandboxes/", inv->operands[0], ""), NULL, out_json);
 }
 
 static int stop(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         json_t *body = json_pack("{s:I}", "grace_ms", (json_int_t)flag_u64(inv, "grace", 10000));
         return simple_call(inv, SERVER_START, "POST",
                            target_of(&b, "/v1/sandboxes/", inv->operands[0], "/stop"), body, NULL);
@@ -75,7 +75,7 @@ static int stop(struct invocation *inv)
 
 static int remove_it(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         return simple_call(inv, SERVER_START, "DELETE",
                            target_of(&b, "/v1/sandboxes/", inv->operands[0], ""), NULL, NULL);
 }

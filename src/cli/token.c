@@ -63,7 +63,7 @@ static int create(struct invocation *inv)
 
 static int revoke_it(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         return simple_call(inv, SERVER_START, "DELETE",
                            target_of(&b, "/v1/tokens/", inv->operands[0], ""), NULL, NULL);
 }

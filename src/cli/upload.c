@@ -45,7 +45,7 @@ int upload_file(struct client *c, const char *volume, const char *path, int fd, 
 {
         struct stat st;
         char mtime[24];
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         if (fstat(fd, &st) < 0)
                 return err_sys(err, -errno, "stat");
         bool regular = S_ISREG(st.st_mode);
@@ -82,7 +82,7 @@ int upload_file(struct client *c, const char *volume, const char *path, int fd, 
 static int one_page(struct client *c, const char *volume, const char *prefix, const char *after,
                     json_t **ret, struct err *err)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, 16384);
         int r = buf_adds(&b, "/v1/volumes/");
         r = r < 0 ? r : url_put(&b, volume, false);

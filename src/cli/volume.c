@@ -34,7 +34,7 @@ static int create(struct invocation *inv)
 
 static int remove_volume(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         return simple_call(inv, SERVER_START, "DELETE",
                            target_of(&b, "/v1/volumes/", inv->operands[0], ""), NULL, NULL);
 }
@@ -128,7 +128,7 @@ static int put(struct invocation *inv)
 
 static int receive(struct client *c, const struct invocation *inv, int fd, struct err *err)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         struct client_request rq = {
                 .method = "GET",
                 .target = volume_file_target(&b, inv->operands[0], inv->operands[1])};
@@ -166,7 +166,7 @@ static int get(struct invocation *inv)
 
 static int rm(struct invocation *inv)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         return simple_call(inv, SERVER_START, "DELETE",
                            volume_file_target(&b, inv->operands[0], inv->operands[1]), NULL, NULL);
 }

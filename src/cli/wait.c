@@ -21,7 +21,7 @@ static int wait_for(const struct invocation *inv, json_t **ret, struct err *err)
         char suffix[48];
         int r = server_connect(inv, SERVER_START, &c, err);
         while (r >= 0) {
-                CLEANUP(buf_done) struct buf b;
+                CLEANUP(buf_done) struct buf b = {0};
                 auto_json json_t *job = NULL;
                 uint64_t now = clock_boot_ms(), left = start + limit - now;
                 if (now >= start + limit)

@@ -54,7 +54,7 @@ void config_problem(struct config_problems *p, const char *file, unsigned line, 
 static int parse_values(const struct option *o, const char *values, size_t n, char **ret,
                         struct err *err)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, VALUE_MAX);
         for (size_t i = 0; i < n; i++, values += strlen(values) + 1) {
                 int r = i ? buf_adds(&b, ",") : 0;
@@ -219,7 +219,7 @@ int config_read(const char *file, const char *text, size_t n, struct config **re
 
 int config_load(const char *path, struct config **ret, struct config_problems *p)
 {
-        CLEANUP(buf_done) struct buf text;
+        CLEANUP(buf_done) struct buf text = {0};
         buf_init(&text, CONFIG_FILE_MAX);
         int r = file_read_at(AT_FDCWD, path, &text);
         if (r == -ENOENT)

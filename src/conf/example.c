@@ -39,7 +39,7 @@ static int default_yaml(const struct option *o, struct buf *ret)
 
 static int facts(const struct option *o, struct buf *ret)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, 1024);
         int r = option_expected(o, &b);
         if (r >= 0 && o->zero && !o->min)

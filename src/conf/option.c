@@ -110,7 +110,7 @@ int option_expected(const struct option *o, struct buf *ret)
 
 static int refuse(const struct option *o, const char *text, struct err *err)
 {
-        CLEANUP(buf_done) struct buf want;
+        CLEANUP(buf_done) struct buf want = {0};
         buf_init(&want, ERR_TEXT_MAX);
         if (option_expected(o, &want) < 0)
                 buf_clear(&want);

@@ -109,7 +109,7 @@ static int skip(struct reader *rd)
 
 static int list(struct reader *rd, unsigned line)
 {
-        CLEANUP(buf_done) struct buf values;
+        CLEANUP(buf_done) struct buf values = {0};
         buf_init(&values, CONFIG_FILE_MAX);
         size_t n = 0;
         for (bool more = true; more;) {
