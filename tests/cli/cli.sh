@@ -7,6 +7,7 @@ export HOME=$dir
 unset XDG_RUNTIME_DIR XDG_STATE_HOME XDG_CONFIG_HOME
 out='' err='' code=0
 
+# shellcheck disable=SC2034  # the tests read them
 # Runs paddock, at most 60 s; leaves $out and $err (texts) and $code.
 run() {
         timeout -k 2 60 "$paddock" "$@" >"$dir/run.out" 2>"$dir/run.err"
