@@ -2,6 +2,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#define ERRNO_MAX 4095 /* the kernel's own bound */
+
 struct head {
         uint32_t version, verb, flags;
         int32_t status;
@@ -87,12 +89,14 @@ static bool acceptable(const struct link_spec *spec, const struct head *h, uint3
                 return false;
         switch (h->flags) {
         case LINK_REQUEST:
-                return v->rep && h->id != 0 && n_fds <= v->req_fds;
+                return v->rep && h->id != 0 && h->status == 0 && n_fds <= v->req_fds;
         case LINK_EVENT:
-                return !v->rep && h->id == 0 && n_fds <= v->req_fds;
+                return !v->rep && h->id == 0 && h->status == 0 && n_fds <= v->req_fds;
         case LINK_ANSWER:
-        case LINK_ANSWER | LINK_MORE:
-                return v->rep && h->id != 0 && h->status <= 0 && n_fds <= v->rep_fds;
+                return v->rep && h->id != 0 && h->status <= 0 && h->status >= -ERRNO_MAX &&
+                       n_fds <= v->rep_fds;
+        case LINK_ANSWER | LINK_MORE: /* a failure is the last part */
+                return v->rep && h->id != 0 && h->status == 0 && n_fds <= v->rep_fds;
         }
         return false;
 }
@@ -114,8 +118,10 @@ int link_recv(int fd, const struct link_spec *spec, char *storage, struct link_m
         if (n < 0)
                 return errno == ECONNRESET ? -EPIPE : -errno;
         take_fds(&msg, &m);
-        if (n == 0)
+        if (n == 0) { /* the end, or an empty message: nobody sends one in good faith */
+                link_close_fds(&m);
                 return -EPIPE;
+        }
         if ((size_t)n < sizeof h || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
             !acceptable(spec, &h, m.n_fds)) {
                 link_close_fds(&m);
