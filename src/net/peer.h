@@ -8,9 +8,13 @@
  *
  * The reply callback is called once per part, the last time with more = false, or once with a
  * negative status and the reason in err. It is never called from inside peer_call.
- * A handler answers now or later, exactly once (peer_reply with more = false, or peer_fail).
- * Outgoing messages queue without limit of count but a request beyond LINK_FLIGHT_MAX is refused at
- * once with -EBUSY (through the callback).
+ * A handler answers now or later, exactly once (peer_reply with more = false, or peer_fail). A part
+ * that cannot be sent (a value that breaks its table, no descriptor left) becomes the failure that
+ * ends the answer; the handler goes on to its last part all the same, unheard.
+ *
+ * A request beyond LINK_FLIGHT_MAX is refused with -EBUSY, one that cannot be sent with its errno
+ * (through the callback). The answering side counts too: who has more open, or does not read his
+ * answers, loses the link.
  */
 #pragma once
 #include "link/link.h"
