@@ -3,11 +3,16 @@
 #include <stdio.h>
 #include <assert.h>
 
-static void flatten(char *s)
+/* One line that may be shown on a terminal: no control character of ASCII or (0xc2 0x80-0x9f) of
+ * Latin-1. */
+static void flatten(char *text)
 {
-        for (; *s; s++)
-                if (*s == '\n' || *s == '\r')
+        for (unsigned char *s = (unsigned char *)text; *s; s++) {
+                if (*s < 0x20 || *s == 0x7f)
                         *s = ' ';
+                if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)
+                        s[0] = s[1] = ' ';
+        }
 }
 
 const char *errno_text(int code)

@@ -20,7 +20,7 @@
 
 struct err {
         int code;                /* negative errno, 0 while nothing failed */
-        char text[ERR_TEXT_MAX]; /* one sentence, no newline; cut at the end when too long */
+        char text[ERR_TEXT_MAX]; /* one sentence, no control character; cut when too long */
 };
 
 /* Sets the reason and returns `code`, which must be negative. */

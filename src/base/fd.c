@@ -139,9 +139,44 @@ int dir_open_at(int dirfd, const char *path)
         return fd < 0 ? -errno : fd;
 }
 
-/* Empties the directory `fd` (which it closes), staying on device `dev`. Recursion depth is bounded
- * by the descriptor limit; -EMFILE then says so. */
-static int empty_dir(int fd, dev_t dev)
+#define TREE_DEPTH_MAX 32 /* open at once; what lies deeper is first moved up */
+
+struct removal {
+        int top;
+        dev_t dev;
+        bool moved; /* something now lies at the top that was not there before */
+};
+
+static int empty_dir(struct removal *rm, int fd, int depth);
+
+static int remove_entry(struct removal *rm, int dir, const char *name, int depth)
+{
+        if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return -errno;
+        if (depth == TREE_DEPTH_MAX) {
+                char up[64];
+                snprintf(up, sizeof up, ".deep-%s", id_new().s);
+                if (renameat(dir, name, rm->top, up) < 0)
+                        return -errno;
+                rm->moved = true;
+                return 0;
+        }
+        int sub = dir_open_at(dir, name);
+        if (sub < 0)
+                return sub;
+        struct stat st;
+        if (fstat(sub, &st) < 0 || st.st_dev != rm->dev) {
+                close(sub);
+                return -EXDEV;
+        }
+        int r = empty_dir(rm, sub, depth + 1);
+        return r == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 ? -errno : r;
+}
+
+/* Empties the directory `fd` (which it closes), as far as that goes; the last failure. */
+static int empty_dir(struct removal *rm, int fd, int depth)
 {
         DIR *d = fdopendir(fd);
         if (!d) {
@@ -153,21 +188,7 @@ static int empty_dir(int fd, dev_t dev)
         for (struct dirent *e; (e = readdir(d));) {
                 if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
                         continue;
-                if (unlinkat(dirfd(d), e->d_name, 0) == 0)
-                        continue;
-                if (errno != EISDIR && errno != EPERM) {
-                        result = -errno;
-                        continue;
-                }
-                int sub = dir_open_at(dirfd(d), e->d_name);
-                struct stat st;
-                if (sub >= 0 && (fstat(sub, &st) < 0 || st.st_dev != dev)) {
-                        close(sub);
-                        sub = -EXDEV;
-                }
-                int r = sub < 0 ? sub : empty_dir(sub, dev);
-                if (r == 0 && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
-                        r = -errno;
+                int r = remove_entry(rm, dirfd(d), e->d_name, depth);
                 if (r < 0)
                         result = r;
         }
@@ -179,19 +200,20 @@ int tree_remove_at(int dirfd, const char *path)
 {
         if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
                 return 0;
-        int fd = dir_open_at(dirfd, path);
-        if (fd < 0)
-                return fd == -ENOENT ? 0 : fd;
+        auto_close int top = dir_open_at(dirfd, path);
+        if (top < 0)
+                return top == -ENOENT ? 0 : top;
         struct stat st;
-        if (fstat(fd, &st) < 0) {
-                int e = -errno;
-                close(fd);
-                return e;
-        }
-        int r = empty_dir(fd, st.st_dev);
-        if (r == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0)
-                r = -errno;
-        return r;
+        if (fstat(top, &st) < 0)
+                return -errno;
+        struct removal rm = {.top = top, .dev = st.st_dev};
+        int r;
+        do {
+                rm.moved = false;
+                int fd = dir_open_at(top, ".");
+                r = fd < 0 ? fd : empty_dir(&rm, fd, 1);
+        } while (rm.moved);
+        return r == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0 ? -errno : r;
 }
 
 int fd_nonblock(int fd, bool on)

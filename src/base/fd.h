@@ -18,8 +18,8 @@ MUST_CHECK int file_poke_at(int dirfd, const char *path, const char *text);
 /* mkdir -p of one level: 0 also when it is there already as a directory. */
 MUST_CHECK int dir_ensure_at(int dirfd, const char *path, mode_t mode);
 MUST_CHECK int dir_open_at(int dirfd, const char *path); /* O_DIRECTORY|O_NOFOLLOW, read */
-/* Removes a tree below dirfd without following links or crossing into another mount. -ENOENT is 0.
- */
+/* Removes a tree of any depth below dirfd without following links or crossing into another mount.
+ * -ENOENT is 0. */
 MUST_CHECK int tree_remove_at(int dirfd, const char *path);
 MUST_CHECK int fd_nonblock(int fd, bool on);
 MUST_CHECK int fd_cloexec(int fd, bool on);

@@ -115,9 +115,7 @@ json_t *json_str_lossy(const char *s, size_t n)
         auto_free char *t = xmalloc(n * 3 + 1);
         size_t len = 0;
         for (size_t i = 0; i < n;) {
-                size_t c = 4;
-                while (c > 0 && (i + c > n || !utf8_valid(s + i, c)))
-                        c--;
+                size_t c = utf8_char(s + i, n - i);
                 memcpy(t + len, c ? s + i : "\xef\xbf\xbd", c ? c : 3);
                 len += c ? c : 3;
                 i += c ? c : 1;

@@ -13,7 +13,8 @@
 
 enum json_need { JSON_OPTIONAL, JSON_REQUIRED };
 
-/* One object, at most JSON_DEPTH_MAX deep, no duplicate keys. *ret is a new reference. */
+/* One object or array, nested as deep as jansson allows (2048), no duplicate keys. *ret is a new
+ * reference. */
 MUST_CHECK int json_parse(const char *text, size_t n, json_t **ret, struct err *err);
 /* Compact text, free() it; keys keep their order. Never NULL. */
 char *json_text(const json_t *j);

@@ -1,7 +1,10 @@
 #include "base/log.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include <stdio.h>
+
+#define LINE_MAX_BYTES 65536 /* twenty values of which every byte is escaped */
 
 static struct {
         const char *role;
@@ -28,25 +31,34 @@ int log_level_parse(const char *s, enum log_level *ret)
         return -EINVAL;
 }
 
-/* Writes s with quotes and escapes where logfmt or JSON need them; control and non-ASCII bytes that
- * are not letters of UTF-8 become \u00xx. */
+/* One character of a value, or one byte that is none; how many bytes it was. Control characters (of
+ * ASCII and of Latin-1) and what is not UTF-8 become \u00xx. */
+static size_t put_char(struct buf *b, const char *s, size_t n, int *ret_r)
+{
+        unsigned char c = (unsigned char)*s;
+        size_t len = utf8_char(s, n);
+        if (c == '"' || c == '\\')
+                *ret_r = buf_addf(b, "\\%c", c);
+        else if (!len || c < 0x20 || c == 0x7f)
+                *ret_r = buf_addf(b, "\\u%04x", c);
+        else if (c == 0xc2 && (unsigned char)s[1] < 0xa0)
+                *ret_r = buf_addf(b, "\\u%04x", (unsigned char)s[1]);
+        else
+                *ret_r = buf_add(b, s, len);
+        return len ? len : 1;
+}
+
+/* Writes s with quotes and escapes where logfmt or JSON need them. */
 static int put_value(struct buf *b, const char *s, bool always_quote)
 {
         size_t n = strnlen(s, LOG_VALUE_MAX);
         bool quote = always_quote || n == 0;
         for (size_t i = 0; i < n && !quote; i++)
                 quote = (unsigned char)s[i] <= ' ' || s[i] == '"' || s[i] == '=' || s[i] == '\\' ||
-                        s[i] == 0x7f;
+                        (unsigned char)s[i] >= 0x7f;
         int r = quote ? buf_adds(b, "\"") : 0;
-        for (size_t i = 0; i < n && r == 0; i++) {
-                unsigned char c = (unsigned char)s[i];
-                if (c == '"' || c == '\\')
-                        r = buf_addf(b, "\\%c", c);
-                else if (c < 0x20 || c == 0x7f)
-                        r = buf_addf(b, "\\u%04x", c);
-                else
-                        r = buf_add(b, &s[i], 1);
-        }
+        for (size_t i = 0; i < n && r == 0;)
+                i += put_char(b, s + i, n - i, &r);
         return r < 0 || !quote ? r : buf_adds(b, "\"");
 }
 
@@ -67,7 +79,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         if (level < logger.least)
                 return;
         CLEANUP(buf_done) struct buf b;
-        buf_init(&b, 16384);
+        buf_init(&b, LINE_MAX_BYTES);
         char ts[25];
         clock_text(ts, clock_wall_ms());
         const char *head =

@@ -91,7 +91,8 @@ static int with_unit(const char *s, const struct unit *units, uint64_t *ret)
         char *end;
         errno = 0;
         double v = strtod(s, &end);
-        if (errno || !isfinite(v) || memchr(s, 'x', (size_t)(end - s)))
+        if (errno || !isfinite(v) || memchr(s, 'x', (size_t)(end - s)) ||
+            memchr(s, 'X', (size_t)(end - s)))
                 return -EINVAL;
         while (*end == ' ')
                 end++;
@@ -162,10 +163,9 @@ const char *str_from_ms(char *dst, size_t size, uint64_t ms)
         return dst;
 }
 
-/* Length of the character at s, 0 when it is not well-formed (RFC 3629: no surrogates, no overlong
- * forms, nothing above U+10FFFF). */
-static size_t utf8_char(const unsigned char *s, size_t n)
+size_t utf8_char(const char *text, size_t n)
 {
+        const unsigned char *s = (const unsigned char *)text;
         if (s[0] < 0x80)
                 return 1;
         size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
@@ -183,7 +183,7 @@ static size_t utf8_char(const unsigned char *s, size_t n)
 bool utf8_valid(const char *s, size_t n)
 {
         for (size_t i = 0; i < n;) {
-                size_t len = utf8_char((const unsigned char *)s + i, n - i);
+                size_t len = utf8_char(s + i, n - i);
                 if (!len)
                         return false;
                 i += len;

@@ -25,6 +25,9 @@ MUST_CHECK int str_to_ms(const char *s, uint64_t *ret);
 const char *str_from_bytes(char *dst, size_t size, uint64_t n);
 /* "1.25 s", "3 min 20 s" into dst; returns dst. */
 const char *str_from_ms(char *dst, size_t size, uint64_t ms);
+/* Length of the character at s, n > 0; 0 when it is not well-formed (RFC 3629: no surrogates, no
+ * overlong forms, nothing above U+10FFFF). */
+size_t utf8_char(const char *s, size_t n);
 bool utf8_valid(const char *s, size_t n);
 /* Length of the longest prefix of s[0..n) of at most `max` bytes that does not cut a character. */
 size_t utf8_clip(const char *s, size_t n, size_t max);

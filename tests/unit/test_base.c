@@ -8,6 +8,7 @@
 #include "test.h"
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 TEST(err_wrap_puts_the_outer_words_first)
@@ -76,6 +77,7 @@ TEST(numbers_with_units)
         CHECK(str_to_bytes("1.5G", &v) == 0 && v == 1610612736u);
         CHECK(str_to_bytes("512 MiB", &v) == 0 && v == 512u << 20);
         CHECK_INT(str_to_bytes("0x10", &v), ==, -EINVAL);
+        CHECK_INT(str_to_bytes("0X10", &v), ==, -EINVAL);
         CHECK_INT(str_to_bytes("12 apples", &v), ==, -EINVAL);
         CHECK_INT(str_to_bytes("nan", &v), ==, -EINVAL);
         CHECK_INT(str_to_bytes("99999999999T", &v), ==, -ERANGE);
@@ -156,6 +158,79 @@ TEST(a_value_cannot_forge_a_log_line)
         CHECK_CONTAINS(
                 line, "event=x.y evil=\"a\\u000ats=1 level=error \\\"q\\\" \\\\\" n=-3 plain=ok\n");
         CHECK(strchr(line, '\n') == line + strlen(line) - 1);
+}
+
+static const char *logged(const char *value, enum log_format format)
+{
+        static char line[70000];
+        int p[2], saved = dup(2);
+        CHECK(pipe(p) == 0);
+        CHECK(fcntl(p[1], F_SETPIPE_SZ, 1 << 17) > 0);
+        dup2(p[1], 2);
+        close(p[1]);
+        log_setup("test", LOG_INFO, format);
+        log_info("x", kv("a", value), kv("b", value), kv("c", value), kv("d", value),
+                 kv("e", value), kv("f", value));
+        dup2(saved, 2);
+        close(saved);
+        memset(line, 0, sizeof line);
+        CHECK(fd_read_all(p[0], line, sizeof line - 1) == -EPIPE);
+        close(p[0]);
+        return line;
+}
+
+TEST(a_log_line_is_utf8_without_control_characters)
+{
+        const char *line = logged("\xff\xc3\xa9\xc2\x9b"
+                                  "31m",
+                                  LOG_JSON); /* 0xc29b is CSI, the start of an escape */
+        CHECK_CONTAINS(line, "\"a\":\"\\u00ff\xc3\xa9\\u009b31m\"");
+        json_t *o = NULL;
+        CHECK_INT(json_parse(line, strlen(line), &o, NULL), ==, 0);
+        json_decref(o);
+        char cut[LOG_VALUE_MAX + 2];
+        memset(cut, 'x', sizeof cut);
+        memcpy(cut + LOG_VALUE_MAX - 1, "\xc3\xa9", 3);
+        line = logged(cut, LOG_LOGFMT);
+        CHECK(utf8_valid(line, strlen(line)));
+}
+
+TEST(hostile_values_do_not_make_a_log_line_vanish)
+{
+        char evil[LOG_VALUE_MAX + 1];
+        memset(evil, 1, sizeof evil);
+        evil[LOG_VALUE_MAX] = '\0';
+        const char *line = logged(evil, LOG_LOGFMT);
+        CHECK_CONTAINS(line, "event=x ");
+        CHECK_CONTAINS(line, "\n");
+}
+
+TEST(a_reason_shown_to_a_person_cannot_steer_a_terminal)
+{
+        struct err e = {0};
+        err_set(&e, -EINVAL, "no file '%s'", "a\x1b[2J\tb\x7f");
+        CHECK_STR(e.text, "no file 'a [2J b '");
+}
+
+TEST(a_tree_deeper_than_descriptors_and_stack_is_removed)
+{
+        char dir[] = "/tmp/paddock-test-XXXXXX";
+        CHECK(mkdtemp(dir) != NULL);
+        int top = dir_open_at(AT_FDCWD, dir);
+        CHECK_INT(dir_ensure_at(top, "t", 0700), ==, 0);
+        int fd = dir_open_at(top, "t");
+        for (int i = 0; i < 3000; i++) {
+                CHECK_INT(dir_ensure_at(fd, "d", 0700), ==, 0);
+                CHECK_INT(dir_ensure_at(fd, "e", 0700), ==, 0);
+                int next = dir_open_at(fd, "d");
+                CHECK(next >= 0);
+                close(fd);
+                fd = next;
+        }
+        close(fd);
+        CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){200, 200}) == 0);
+        CHECK_INT(tree_remove_at(top, "t"), ==, 0);
+        CHECK(rmdir(dir) == 0);
 }
 
 TEST(file_replace_is_whole_and_leaves_nothing_behind)

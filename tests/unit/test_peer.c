@@ -315,6 +315,8 @@ TEST(a_request_with_a_status_is_never_handled)
                 CHECK_INT(handled, ==, 0);
                 CHECK(!peer_alive(server));
                 close(fd);
+                peer_free(server);
+                loop_free(loop);
         }
 }
 
