@@ -2,8 +2,10 @@
  * reads none of them. With nothing stored and no serve it ends after IDLE_MS. */
 #include "keep/store.h"
 #include "role/role.h"
+#include <sys/resource.h>
 
-#define IDLE_MS 10000
+#define IDLE_MS   10000
+#define SPARE_FDS 64 /* for the links and for what a message brings before it is refused */
 
 struct keep {
         struct role_run *run;
@@ -76,9 +78,12 @@ static void drain(void *ctx)
 
 static struct keep keep;
 
-static int start(struct role_run *run, void **ret_ctx, struct err *err UNUSED)
+static int start(struct role_run *run, void **ret_ctx, struct err *err)
 {
-        keep = (struct keep){run, store_new()};
+        struct rlimit fds = {0};
+        if (getrlimit(RLIMIT_NOFILE, &fds) < 0 || fds.rlim_cur <= SPARE_FDS)
+                return err_set(err, -EMFILE, "no descriptors to keep anything");
+        keep = (struct keep){run, store_new(fds.rlim_cur - SPARE_FDS)};
         loop_timer_add(role_loop(run), IDLE_MS, leave_when_idle, &keep);
         *ret_ctx = &keep;
         return 0;

@@ -11,12 +11,14 @@ struct entry {
 
 struct store {
         struct entry *first;
-        size_t n;
+        size_t n, n_fds, max_fds;
 };
 
-struct store *store_new(void)
+struct store *store_new(size_t max_fds)
 {
-        return xcalloc(1, sizeof(struct store));
+        struct store *s = xcalloc(1, sizeof *s);
+        s->max_fds = max_fds;
+        return s;
 }
 
 static void close_entry(struct entry *e)
@@ -56,6 +58,7 @@ uint32_t store_drop(struct store *s, const struct keep_key *key)
                 }
                 *at = e->next;
                 dropped += e->n_fds;
+                s->n_fds -= e->n_fds;
                 s->n--;
                 close_entry(e);
         }
@@ -66,15 +69,18 @@ int store_put(struct store *s, const struct keep_key *key, int *fds, uint32_t n_
 {
         if (!id_valid(key->id) || !key->name[0] || n_fds == 0)
                 return -EINVAL;
-        store_drop(s, key);
-        if (s->n >= STORE_ENTRIES_MAX)
+        uint32_t replaced;
+        bool there = store_get(s, key, &replaced) != NULL;
+        if (s->n - there >= STORE_ENTRIES_MAX || s->n_fds - replaced + n_fds > s->max_fds)
                 return -EMFILE;
+        store_drop(s, key);
         struct entry *e = xcalloc(1, sizeof *e);
         e->key = *key;
         for (uint32_t i = 0; i < n_fds; i++)
                 e->fds[e->n_fds++] = TAKE_FD(fds[i]);
         e->next = s->first;
         s->first = e;
+        s->n_fds += n_fds;
         s->n++;
         return 0;
 }

@@ -28,10 +28,14 @@ static int landlock(const struct role_row *row, struct err *err)
 
 int role_confine(const struct role_row *row, int *ret_landlock, struct err *err)
 {
-        struct rlimit none = {0, 0};
+        struct rlimit none = {0, 0}, fds;
         int abi = 0;
-        if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        /* Some for every sandbox: what a process is given at first does not do for a busy day. */
+        if (getrlimit(RLIMIT_NOFILE, &fds) < 0)
+                return err_sys(err, -errno, "limit of descriptors");
+        fds.rlim_cur = fds.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &fds) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+            prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return err_sys(err, -errno, "process attributes");
         if (!row->host_view) { /* a Landlock domain would be inherited by every sandbox */
                 abi = landlock(row, err);

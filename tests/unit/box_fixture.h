@@ -163,7 +163,7 @@ static struct fixture *fx_new_with(bool rootful, bool no_cgroups)
         if (host_new(&o, &f->host, &err) < 0)
                 test_failed(__FILE__, __LINE__, "host: %s", err_text(&err));
         f->loop = loop_new();
-        f->store = store_new();
+        f->store = store_new(4096);
         fx_begin(f);
         return f;
 }

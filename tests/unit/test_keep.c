@@ -14,7 +14,7 @@ static struct keep_key key(const char *id, const char *name)
 
 TEST(descriptors_come_back_and_are_closed_when_dropped)
 {
-        struct store *s = store_new();
+        struct store *s = store_new(100);
         struct id id = id_new();
         int fds[2];
         CHECK(pipe(fds) == 0);
@@ -37,7 +37,7 @@ TEST(descriptors_come_back_and_are_closed_when_dropped)
 
 TEST(the_same_key_replaces)
 {
-        struct store *s = store_new();
+        struct store *s = store_new(100);
         struct id id = id_new();
         struct keep_key a = key(id.s, "stdio");
         for (int i = 0; i < 3; i++) {
@@ -45,5 +45,34 @@ TEST(the_same_key_replaces)
                 CHECK_INT(store_put(s, &a, &fd, 1), ==, 0);
         }
         CHECK_INT(store_count(s), ==, 1);
+        store_free(s);
+}
+
+TEST(no_more_descriptors_than_the_process_may_have)
+{
+        struct store *s = store_new(3);
+        struct id id = id_new();
+        struct keep_key a = key(id.s, "init"), b = key(id.s, "stdio");
+        int two[2], more[2];
+        CHECK(pipe(two) == 0 && pipe(more) == 0);
+        CHECK_INT(store_put(s, &a, two, 2), ==, 0);
+        CHECK_INT(store_put(s, &b, more, 2), ==, -EMFILE);
+        CHECK(more[0] >= 0 && fcntl(more[0], F_GETFD) >= 0); /* still the caller's */
+        CHECK_INT(store_put(s, &a, more, 2), ==, 0);         /* in the place of the first */
+        CHECK_INT(store_count(s), ==, 1);
+        store_free(s);
+}
+
+TEST(a_refused_replacement_leaves_what_was_there)
+{
+        struct store *s = store_new(2);
+        struct id id = id_new();
+        struct keep_key a = key(id.s, "init");
+        int one[2], three[3] = {dup(0), dup(0), dup(0)};
+        CHECK(pipe(one) == 0);
+        CHECK_INT(store_put(s, &a, one, 2), ==, 0);
+        CHECK_INT(store_put(s, &a, three, 3), ==, -EMFILE);
+        uint32_t n;
+        CHECK(store_get(s, &a, &n) && n == 2);
         store_free(s);
 }
