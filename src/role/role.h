@@ -9,7 +9,8 @@
  * peer read; `start` is called; READY is sent; the loop runs until DRAIN is done or serve is gone.
  *
  * When another role restarts, serve sends a new link end: the old peer is freed (calls in flight
- * answered with -EPIPE) and `peer_up` is called with the new one.
+ * answered with -EPIPE or, where the end of the old link was not seen yet, -ECANCELED) and
+ * `peer_up` is called with the new one.
  */
 #pragma once
 #include "net/loop.h"
@@ -40,7 +41,8 @@ int role_main(const struct role *r); /* the exit status */
 struct loop *role_loop(struct role_run *run);
 /* The role's own directory, mode 0700 and empty at first: "/state" as an open descriptor. */
 int role_state_fd(struct role_run *run);
-/* The value of a configuration option as text, validated by serve; "" when there is none. */
+/* The value of a configuration option as text, validated by serve; "" when there is none. Valid
+ * until the next reload: keep a copy, not the pointer. */
 const char *role_setting(struct role_run *run, const char *name);
 uint64_t role_setting_u64(struct role_run *run, const char *name);
 bool role_setting_bool(struct role_run *run, const char *name);

@@ -140,7 +140,9 @@ static int drop_privileges(const struct jail *j, struct err *err)
 static int arrange_descriptors(const struct jail *j, int report, struct err *err)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0 ||
+        /* A terminal is open for reading as well: what is typed there is not for a role. */
+        int tty = isatty(2) ? open("/proc/self/fd/2", O_WRONLY | O_NOCTTY | O_CLOEXEC) : 2;
+        if (null < 0 || dup2(null, 0) < 0 || dup2(tty < 0 ? 2 : tty, 2) < 0 || dup2(2, 1) < 0 ||
             (j->control != CONTROL_FD && dup2(j->control, CONTROL_FD) < 0) ||
             fd_cloexec(CONTROL_FD, false) < 0 ||
             close_range(CONTROL_FD + 1, (unsigned)report - 1, 0) < 0 ||
@@ -182,6 +184,10 @@ static int become(const struct jail *j, int report, struct err *err)
                 r = drop_privileges(j, err);
         if (r < 0)
                 return r;
+        /* A role ends by itself with its control link; this is for one that hangs or is no longer
+         * ours. Behind drop_privileges, which would clear it. */
+        if (!j->row->outlives_serve && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                return err_sys(err, -errno, "signal at the end of serve");
         umask(077);
         execve(exe, argv, env);
         return err_sys(err, -errno, "%s", j->program);

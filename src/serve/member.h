@@ -21,9 +21,9 @@ struct member {
         struct serve *serve;
         const struct role_row *row;
         enum member_state state;
-        pid_t pid;            /* 0: none, or adopted (keep) and not our child */
-        struct peer *control; /* alive while the process is */
-        struct loop_timer *again;
+        pid_t pid;                /* 0: none, or adopted (keep) and not our child */
+        struct peer *control;     /* alive while the process is */
+        struct loop_timer *again; /* the next start; or, while it runs unheard, its end */
         uint32_t restarts;
         uint64_t since_ms;                 /* wall clock of the last start */
         uint64_t ends_ms[MEMBER_ENDS_MAX]; /* boot clock of the last ends, a ring */

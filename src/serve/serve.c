@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 static void on_stop_signal(void *ctx, int signo UNUSED)
 {
@@ -90,6 +91,8 @@ int serve_main(const struct serve_options *o)
         s.loop = loop_new();
         setup_log(s.config);
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGCHLD, SIG_DFL); /* ignored by who started us, no status would ever reach us */
+        umask(022);
         prctl(PR_SET_CHILD_SUBREAPER, 1); /* what a dying role leaves behind is ours to reap */
         int r = open_all(&s, &err);
         if (r == 0) {

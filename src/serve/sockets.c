@@ -24,20 +24,42 @@ static int make_dirs(const char *path, mode_t mode)
         return r < 0 ? r : dir_ensure_at(AT_FDCWD, path, mode);
 }
 
+/* Opens a directory of ours. In one of somebody else, or one that others may write to, anything
+ * could be put in the place of what we make there. */
+static int open_own(int at, const char *path, struct err *err)
+{
+        struct stat st;
+        auto_close int fd = dir_open_at(at, path);
+        if (fd < 0)
+                return err_sys(err, fd, "%s", path);
+        if (fstat(fd, &st) < 0)
+                return err_sys(err, -errno, "%s", path);
+        if (st.st_uid != geteuid())
+                return err_set(err, -EPERM, "directory %s belongs to user %u, not to %u", path,
+                               (unsigned)st.st_uid, (unsigned)geteuid());
+        if (st.st_mode & 022)
+                return err_set(err, -EPERM, "directory %s may be changed by others: chmod go-w it",
+                               path);
+        return TAKE_FD(fd);
+}
+
 int state_lock(const char *dir, struct err *err)
 {
-        char path[4096];
         int r = make_dirs(dir, 0711);
-        if (r == 0 && snprintf(path, sizeof path, "%s/run", dir) >= (int)sizeof path)
-                r = -ENAMETOOLONG;
-        if (r == 0)
-                r = dir_ensure_at(AT_FDCWD, path, 0711);
         if (r < 0)
                 return err_sys(err, r, "%s", dir);
-        snprintf(path, sizeof path, "%s/lock", dir);
-        auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        auto_close int own = open_own(AT_FDCWD, dir, err);
+        if (own < 0)
+                return own;
+        r = dir_ensure_at(own, "run", 0711);
+        if (r < 0)
+                return err_sys(err, r, "%s/run", dir);
+        auto_close int run = open_own(own, "run", err);
+        if (run < 0)
+                return err_wrap(err, run, "%s", dir);
+        auto_close int fd = openat(own, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
-                return err_sys(err, -errno, "%s", path);
+                return err_sys(err, -errno, "%s/lock", dir);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
                 return err_set(err, -errno, "another paddock serve runs on %s", dir);
         return TAKE_FD(fd);
@@ -45,12 +67,15 @@ int state_lock(const char *dir, struct err *err)
 
 int state_subdir(const char *dir, const char *name, uid_t uid, struct err *err)
 {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/%s", dir, name);
-        int r = dir_ensure_at(AT_FDCWD, path, 0700);
-        if (r == 0 && chown(path, uid, uid == geteuid() ? getegid() : uid) < 0)
+        auto_close int own = dir_open_at(AT_FDCWD, dir);
+        int r = own < 0 ? own : dir_ensure_at(own, name, 0700);
+        auto_close int fd = r < 0 ? -1 : dir_open_at(own, name);
+        if (r == 0 && fd < 0)
+                r = fd;
+        if (r == 0 && (fchown(fd, uid, uid == geteuid() ? getegid() : (gid_t)uid) < 0 ||
+                       fchmod(fd, 0700) < 0))
                 r = -errno;
-        return r < 0 ? err_sys(err, r, "%s", path) : 0;
+        return r < 0 ? err_sys(err, r, "%s/%s", dir, name) : 0;
 }
 
 static int unix_socket(const char *path, int type, struct sockaddr_un *a)
@@ -63,14 +88,36 @@ static int unix_socket(const char *path, int type, struct sockaddr_un *a)
         return fd < 0 ? -errno : fd;
 }
 
-/* The lock is held, so a socket that lies there belongs to nobody any more. */
-static int listen_at(const char *path, int type, struct err *err)
+static int connect_at(const char *path, int type)
 {
         struct sockaddr_un a;
         auto_close int fd = unix_socket(path, type, &a);
         if (fd < 0)
-                return err_sys(err, fd, "socket %s", path);
+                return fd;
+        if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+/* Is somebody listening there? A refused connection is what a killed serve leaves behind. */
+static bool answered(const char *path, int type)
+{
         struct stat st;
+        if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+                return false;
+        auto_close int fd = connect_at(path, type);
+        return fd != -ECONNREFUSED;
+}
+
+static int listen_at(const char *path, int type, struct err *err)
+{
+        struct sockaddr_un a;
+        struct stat st;
+        auto_close int fd = unix_socket(path, type, &a);
+        if (fd < 0)
+                return err_sys(err, fd, "socket %s", path);
+        if (answered(path, type))
+                return err_sys(err, -EADDRINUSE, "socket %s", path);
         if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
                 unlink(path);
         mode_t was = umask(0177);
@@ -87,15 +134,18 @@ int listen_unix(const char *path, const char *group, struct err *err)
                                "socket %s: expected an absolute path of at most %d bytes", path,
                                SERVE_SOCKET_MAX);
         *strrchr(dir, '/') = '\0';
-        int r = make_dirs(dir, 0711);
+        int r = *dir ? make_dirs(dir, 0711) : 0;
         if (r < 0)
                 return err_sys(err, r, "%s", dir);
+        /* The api of a serve that was killed may need a moment to let go of it. */
+        for (int i = 0; i < 100 && answered(path, SOCK_STREAM); i++)
+                usleep(20000);
         int fd = listen_at(path, SOCK_STREAM, err);
         if (fd < 0)
                 return fd;
         const struct group *g = *group ? getgrnam(group) : NULL;
-        if (g && chown(path, (uid_t)-1, g->gr_gid) == 0)
-                r = chmod(path, 0660) < 0 ? -errno : 0;
+        if (g && lchown(path, (uid_t)-1, g->gr_gid) == 0)
+                r = fchmodat(AT_FDCWD, path, 0660, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
         if (r < 0) {
                 close(fd);
                 return err_sys(err, r, "%s", path);
@@ -103,24 +153,34 @@ int listen_unix(const char *path, const char *group, struct err *err)
         return fd;
 }
 
+/* keep's socket by way of a descriptor of its directory: sun_path is short, state directories need
+ * not be. */
+static int keep_path(const char *dir, char dst[64])
+{
+        char run[4096];
+        if (snprintf(run, sizeof run, "%s/run", dir) >= (int)sizeof run)
+                return -ENAMETOOLONG;
+        int fd = dir_open_at(AT_FDCWD, run);
+        if (fd >= 0)
+                snprintf(dst, 64, "/proc/self/fd/%d/keep.sock", fd);
+        return fd;
+}
+
 int listen_keep(const char *dir, struct err *err)
 {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/run/keep.sock", dir);
-        return listen_at(path, SOCK_SEQPACKET, err);
+        char path[64];
+        auto_close int run = keep_path(dir, path);
+        if (run < 0)
+                return err_sys(err, run, "%s/run", dir);
+        int fd = listen_at(path, SOCK_SEQPACKET, err);
+        return fd < 0 ? err_wrap(err, fd, "%s/run/keep.sock", dir) : fd;
 }
 
 int connect_keep(const char *dir)
 {
-        char path[4096];
-        struct sockaddr_un a;
-        snprintf(path, sizeof path, "%s/run/keep.sock", dir);
-        auto_close int fd = unix_socket(path, SOCK_SEQPACKET, &a);
-        if (fd < 0)
-                return fd;
-        if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        char path[64];
+        auto_close int run = keep_path(dir, path);
+        return run < 0 ? run : connect_at(path, SOCK_SEQPACKET);
 }
 
 static int bind_listen(const struct addrinfo *a)

@@ -4,12 +4,13 @@
 #include "serve/serve.h"
 
 /* Makes the directory (mode 0711), run/ in it, and takes the lock. A descriptor that holds the lock
- * while it is open; -EWOULDBLOCK: another serve runs here. */
+ * while it is open; -EWOULDBLOCK: another serve runs here. -EPERM: the directory is not ours alone
+ * (those above it are the operator's to choose: who may rename it, has it). */
 MUST_CHECK int state_lock(const char *dir, struct err *err);
-/* Makes DIR/NAME, mode 0700, owned by uid. */
+/* Makes DIR/NAME, mode 0700, owned by uid, and sees to both where it is there already. */
 MUST_CHECK int state_subdir(const char *dir, const char *name, uid_t uid, struct err *err);
 /* A listening stream socket for clients; mode 0660 and group `group` where that group exists and we
- * may give it, else 0600. The directory is made. */
+ * may give it, else 0600. The directory is made. -EADDRINUSE: somebody listens there. */
 MUST_CHECK int listen_unix(const char *path, const char *group, struct err *err);
 /* DIR/run/keep.sock, a SEQPACKET listener that only our own uid may reach. */
 MUST_CHECK int listen_keep(const char *dir, struct err *err);

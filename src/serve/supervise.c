@@ -145,6 +145,8 @@ static void on_end(void *ctx, pid_t pid UNUSED, int status)
         else
                 snprintf(reason, sizeof reason, "exit status %d", WEXITSTATUS(status));
         m->pid = 0;
+        loop_timer_remove(m->again);
+        m->again = NULL;
         reap_orphans(m->serve);
         peer_free(m->control);
         m->control = NULL;
@@ -156,11 +158,22 @@ static void on_end(void *ctx, pid_t pid UNUSED, int status)
         }
 }
 
+static void kill_mute(void *ctx)
+{
+        struct member *m = ctx;
+        m->again = NULL;
+        log_warn("serve.role_mute", kv("name", m->row->name));
+        kill(m->pid, SIGKILL);
+}
+
 void control_closed(void *ctx)
 {
         struct member *m = ctx;
-        if (m->pid)
-                return; /* our child: its end tells the same, with the reason */
+        if (m->pid) { /* our child: its end tells the same, with the reason, if it ends */
+                if (!m->serve->stopping && !m->row->outlives_serve)
+                        m->again = loop_timer_add(m->serve->loop, DRAIN_MS, kill_mute, m);
+                return;
+        }
         peer_free(m->control);
         m->control = NULL;
         if (m->serve->stopping)
@@ -225,7 +238,14 @@ static int spawn(struct member *m, struct err *err)
         }
         m->control = peer_new(s->loop, ends[0], &control_ops, m);
         r = loop_child(s->loop, m->pid, on_end, m);
-        return r < 0 ? err_sys(err, r, "watch") : 0;
+        if (r == 0)
+                return 0;
+        kill(m->pid, SIGKILL);
+        waitpid(m->pid, NULL, 0);
+        m->pid = 0;
+        peer_free(m->control);
+        m->control = NULL;
+        return err_sys(err, r, "watch");
 }
 
 void start_member(void *ctx)

@@ -80,6 +80,76 @@ TEST(one_serve_a_state_directory)
         CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
 }
 
+static const char *fresh_dir(char *dir)
+{
+        CHECK(mkdtemp(dir) != NULL);
+        return dir;
+}
+
+TEST(a_state_directory_that_others_may_change_is_refused)
+{
+        char dir[] = "/tmp/paddock-test-XXXXXX";
+        struct err err = {0};
+        fresh_dir(dir);
+        CHECK(chmod(dir, 0777) == 0);
+        CHECK_INT(state_lock(dir, &err), ==, -EPERM);
+        CHECK_CONTAINS(err.text, "may be changed by others");
+        CHECK(chmod(dir, 0755) == 0);
+        if (geteuid() == 0) {
+                CHECK(chown(dir, 12345, 12345) == 0);
+                CHECK_INT(state_lock(dir, &err), ==, -EPERM);
+                CHECK_CONTAINS(err.text, "belongs to user 12345");
+                CHECK(chown(dir, 0, 0) == 0);
+        }
+        int fd = state_lock(dir, &err);
+        CHECK(fd >= 0);
+        CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
+}
+
+TEST(a_link_in_the_place_of_a_roles_directory_is_not_followed)
+{
+        char dir[] = "/tmp/paddock-test-XXXXXX", path[64], elsewhere[64];
+        struct err err = {0};
+        struct stat st;
+        fresh_dir(dir);
+        snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", dir);
+        snprintf(path, sizeof path, "%s/api", dir);
+        CHECK(mkdir(elsewhere, 0755) == 0 && symlink(elsewhere, path) == 0);
+        CHECK_INT(state_subdir(dir, "api", geteuid(), &err), <, 0);
+        CHECK(unlink(path) == 0 && mkdir(path, 0777) == 0 && chmod(path, 0777) == 0);
+        CHECK_INT(state_subdir(dir, "api", geteuid(), &err), ==, 0);
+        CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0700);
+        CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
+}
+
+TEST(a_long_state_directory_has_its_keep)
+{
+        char dir[] = "/tmp/paddock-test-XXXXXX", state[400];
+        struct err err = {0};
+        snprintf(state, sizeof state, "%s/%0150d/%0150d", fresh_dir(dir), 0, 0);
+        int lock = state_lock(state, &err);
+        CHECK(lock >= 0);
+        CHECK_INT(connect_keep(state), ==, -ENOENT);
+        int keep = listen_keep(state, &err);
+        CHECK(keep >= 0);
+        CHECK(connect_keep(state) >= 0);
+        CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
+}
+
+TEST(a_socket_that_is_answered_is_not_taken_over)
+{
+        char dir[] = "/tmp/paddock-test-XXXXXX", path[80];
+        struct err err = {0};
+        snprintf(path, sizeof path, "%s/x.sock", fresh_dir(dir));
+        int first = listen_unix(path, "", &err);
+        CHECK(first >= 0);
+        CHECK_INT(listen_unix(path, "", &err), ==, -EADDRINUSE);
+        close(first);
+        first = listen_unix(path, "", &err);
+        CHECK(first >= 0);
+        CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
+}
+
 TEST(the_client_socket_is_not_for_everybody)
 {
         char dir[] = "/tmp/paddock-test-XXXXXX", path[80];
