@@ -40,7 +40,8 @@ struct files_op {
         struct buf request; /* the encoded frame */
         const struct files_calls *calls;
         void *ctx;
-        bool sent_end, paused, dropped;
+        bool sent_end, dropped;
+        bool end_waits, end_keeps; /* the end came before there was a keeper */
 };
 
 struct pool {
@@ -251,6 +252,8 @@ void files_put_end(struct files_op *op, bool keep)
         if (op->sent_end)
                 return;
         op->sent_end = true;
+        op->end_waits = !op->keeper;
+        op->end_keeps = keep;
         if (op->keeper && op->keeper->step == BUSY)
                 put_frame(op->keeper, FILES_END, &end);
 }
@@ -350,7 +353,6 @@ void files_pause(struct files_op *op, bool pause)
         struct keeper *k = op->keeper;
         if (!k || !k->out_io == pause)
                 return;
-        op->paused = pause;
         loop_io_remove(k->out_io);
         k->out_io =
                 pause ? NULL : loop_io_add(k->pool->api->env.loop, k->out, EPOLLIN, out_ready, k);
@@ -454,7 +456,12 @@ static void give(struct keeper *k, struct files_op *op)
                 return;
         }
         flush(k);
-        if (op == k->op && op->verb == FILES_PUT && k->step == BUSY)
+        if (k->op != op || op->verb != FILES_PUT || k->step != BUSY)
+                return;
+        struct files_end end = {op->end_keeps};
+        if (op->end_waits)
+                put_frame(k, FILES_END, &end);
+        else
                 op->calls->writable(op->ctx);
 }
 
