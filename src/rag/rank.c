@@ -15,10 +15,12 @@ static const double field_b[FIELDS] = {0.4, 0.4, 0.7};
 /* Of one query, made at its first row. */
 struct weights {
         int n;
+        size_t kept, keep; /* the best scores so far, a heap with the worst at its head */
+        double *best;
         double average[FIELDS]; /* words in a field */
         double all;             /* sum of idf */
-        double *tf;             /* scratch, n of them; idf behind it */
-        double idf[];
+        double *tf;             /* scratch: of each phrase, by field: FIELDS * n */
+        double idf[];           /* n, then tf, then best */
 };
 
 static int count_row(const Fts5ExtensionApi *api, Fts5Context *c, void *n)
@@ -29,16 +31,20 @@ static int count_row(const Fts5ExtensionApi *api, Fts5Context *c, void *n)
         return SQLITE_OK;
 }
 
-static int make_weights(const Fts5ExtensionApi *api, Fts5Context *c, struct weights **ret)
+static int make_weights(const Fts5ExtensionApi *api, Fts5Context *c, size_t keep,
+                        struct weights **ret)
 {
         int n = api->xPhraseCount(c);
         sqlite3_int64 rows = 0;
-        struct weights *w = sqlite3_malloc64(sizeof *w + 2 * (size_t)n * sizeof(double));
+        size_t size = sizeof(struct weights) + ((1 + FIELDS) * (size_t)n + keep) * sizeof(double);
+        struct weights *w = sqlite3_malloc64(size);
         if (!w)
                 return SQLITE_NOMEM;
-        memset(w, 0, sizeof *w + 2 * (size_t)n * sizeof(double));
+        memset(w, 0, size);
         w->n = n;
+        w->keep = keep;
         w->tf = w->idf + n;
+        w->best = w->tf + FIELDS * n;
         int rc = api->xRowCount(c, &rows);
         for (int f = 0; f < FIELDS && rc == SQLITE_OK; f++) {
                 sqlite3_int64 total = 0;
@@ -61,49 +67,112 @@ static int make_weights(const Fts5ExtensionApi *api, Fts5Context *c, struct weig
         return rc;
 }
 
-/* The frequency of every phrase over the fields, each by its weight and length. */
+/* How often each phrase is in each field. */
 static int frequencies(const Fts5ExtensionApi *api, Fts5Context *c, struct weights *w)
 {
+        int instances = 0;
+        int rc = api->xInstCount(c, &instances);
+        memset(w->tf, 0, (size_t)w->n * FIELDS * sizeof *w->tf);
+        for (int i = 0; i < instances && rc == SQLITE_OK; i++) {
+                int phrase, field, at;
+                rc = api->xInst(c, i, &phrase, &field, &at);
+                if (rc == SQLITE_OK && phrase < w->n && field < FIELDS)
+                        w->tf[phrase * FIELDS + field]++;
+        }
+        return rc;
+}
+
+static double score_with(const struct weights *w, const double norm[FIELDS])
+{
+        double score = 0, had = 0;
+        for (int i = 0; i < w->n; i++) {
+                double tf = 0;
+                for (int f = 0; f < FIELDS; f++)
+                        tf += w->tf[i * FIELDS + f] * norm[f];
+                score += w->idf[i] * tf * (K1 + 1) / (tf + K1);
+                had += tf > 0 ? w->idf[i] : 0;
+        }
+        double cover = w->all > 0 ? had / w->all : 0;
+        return score * (1 + COVER * cover * cover);
+}
+
+/* The score that the row would have if its fields were empty but for the words asked: no row of
+ * that content has more. */
+static double score_at_most(const struct weights *w)
+{
         double norm[FIELDS];
-        int instances = 0, rc = SQLITE_OK;
+        for (int f = 0; f < FIELDS; f++)
+                norm[f] = field_weight[f] / (1 - field_b[f]);
+        return score_with(w, norm);
+}
+
+/* Reads the lengths of the fields: the costly part, a row of another table. */
+static int score_exactly(const Fts5ExtensionApi *api, Fts5Context *c, const struct weights *w,
+                         double *ret)
+{
+        double norm[FIELDS];
+        int rc = SQLITE_OK;
         for (int f = 0; f < FIELDS && rc == SQLITE_OK; f++) {
                 int size = 0;
                 rc = api->xColumnSize(c, f, &size);
                 norm[f] = field_weight[f] /
                           (1 - field_b[f] + field_b[f] * (double)size / w->average[f]);
         }
-        memset(w->tf, 0, (size_t)w->n * sizeof *w->tf);
         if (rc == SQLITE_OK)
-                rc = api->xInstCount(c, &instances);
-        for (int i = 0; i < instances && rc == SQLITE_OK; i++) {
-                int phrase, field, at;
-                rc = api->xInst(c, i, &phrase, &field, &at);
-                if (rc == SQLITE_OK && phrase < w->n && field < FIELDS)
-                        w->tf[phrase] += norm[field];
-        }
+                *ret = score_with(w, norm);
         return rc;
+}
+
+static void sift_down(struct weights *w)
+{
+        for (size_t i = 0, k; (k = 2 * i + 1) < w->kept; i = k) {
+                if (k + 1 < w->kept && w->best[k + 1] < w->best[k])
+                        k++;
+                if (w->best[i] <= w->best[k])
+                        return;
+                double t = w->best[i];
+                w->best[i] = w->best[k];
+                w->best[k] = t;
+        }
+}
+
+static void note_score(struct weights *w, double score)
+{
+        if (w->kept == w->keep) {
+                if (w->keep && score > w->best[0]) {
+                        w->best[0] = score;
+                        sift_down(w);
+                }
+                return;
+        }
+        size_t i = w->kept++;
+        for (; i > 0 && w->best[(i - 1) / 2] > score; i = (i - 1) / 2)
+                w->best[i] = w->best[(i - 1) / 2];
+        w->best[i] = score;
 }
 
 static void rank(const Fts5ExtensionApi *api, Fts5Context *c, sqlite3_context *out, int argc,
                  sqlite3_value **argv)
 {
-        (void)argc;
-        (void)argv;
         struct weights *w = api->xGetAuxdata(c, 0);
-        int rc = w ? SQLITE_OK : make_weights(api, c, &w);
+        int keep = argc > 0 ? sqlite3_value_int(argv[0]) : 0, rc = SQLITE_OK;
+        if (!w)
+                rc = make_weights(api, c, keep > 0 ? (size_t)keep : 0, &w);
         if (rc == SQLITE_OK)
                 rc = frequencies(api, c, w);
+        double score = 0;
+        if (rc == SQLITE_OK && w->keep && w->kept == w->keep && score_at_most(w) < w->best[0])
+                return; /* NULL: it cannot be among the best any more */
+        if (rc == SQLITE_OK)
+                rc = score_exactly(api, c, w, &score);
         if (rc != SQLITE_OK) {
                 sqlite3_result_error_code(out, rc);
                 return;
         }
-        double score = 0, had = 0;
-        for (int i = 0; i < w->n; i++) {
-                score += w->idf[i] * w->tf[i] * (K1 + 1) / (w->tf[i] + K1);
-                had += w->tf[i] > 0 ? w->idf[i] : 0;
-        }
-        double cover = w->all > 0 ? had / w->all : 0;
-        sqlite3_result_double(out, -score * (1 + COVER * cover * cover));
+        note_score(w, score);
+        if (w->kept == w->keep && w->keep && score < w->best[0])
+                return;
+        sqlite3_result_double(out, score);
 }
 
 int rank_register(struct db *db, struct err *err)

@@ -8,6 +8,8 @@
 #pragma once
 #include "store/db.h"
 
-#define RANK_FUNCTION "passage_rank" /* lower is better, as FTS5 wants it */
+/* passage_rank(words, k): higher is better; NULL for a row that is certainly not among the k best
+ * (k = 0: every row is wanted, because something else chooses among them). */
+#define RANK_FUNCTION "passage_rank"
 
 MUST_CHECK int rank_register(struct db *db, struct err *err);

@@ -21,49 +21,108 @@ void hits_done(struct hits *h)
         *h = (struct hits){0};
 }
 
-static int take_row(struct hits *h, struct sqlite3_stmt *q)
+struct candidate {
+        int64_t id;
+        double score;
+};
+struct candidates {
+        struct candidate *c;
+        size_t n, cap;
+};
+
+static void candidates_done(struct candidates *c)
 {
-        struct hit *more = mem_retry(h->h, (h->n + 1) * sizeof *more);
-        if (!more)
-                return -ENOMEM;
-        h->h = more;
-        h->h[h->n++] = (struct hit){.id = db_i64(q, 0),
-                                    .score = (double)db_i64(q, 1) / 1e6,
-                                    .path = xstrdup(db_text(q, 2)),
-                                    .title = xstrdup(db_text(q, 3)),
-                                    .heading = xstrdup(db_text(q, 4)),
-                                    .text = xstrdup(db_text(q, 5)),
-                                    .page = (uint32_t)db_i64(q, 6),
-                                    .ordinal = (uint32_t)db_i64(q, 7)};
+        free(c->c);
+}
+
+static int add_candidate(struct candidates *c, int64_t id, double score)
+{
+        if (c->n == c->cap) {
+                size_t cap = c->cap ? 2 * c->cap : 256;
+                struct candidate *more = mem_retry(c->c, cap * sizeof *more);
+                if (!more)
+                        return -ENOMEM;
+                c->c = more;
+                c->cap = cap;
+        }
+        c->c[c->n++] = (struct candidate){id, score};
         return 0;
 }
 
-/* The index sorts by its own rank and stops at the limit: text is read of those rows alone. */
-#define COLUMNS                                                                                    \
-        "SELECT p.id, CAST(-1e6 * words.rank AS INTEGER), f.path, f.title, p.heading, p.text,"     \
-        " p.page, p.ordinal FROM words CROSS JOIN passage p ON p.id = words.rowid"                 \
-        " CROSS JOIN file f ON f.id = p.file WHERE words MATCH ?1"                                 \
-        " AND rank MATCH '" RANK_FUNCTION "()'"
-#define ORDER " ORDER BY words.rank LIMIT "
+static int best_first(const void *x, const void *y)
+{
+        const struct candidate *a = x, *b = y;
+        if (a->score != b->score)
+                return a->score > b->score ? -1 : 1;
+        return a->id < b->id ? -1 : a->id > b->id;
+}
 
-static int candidates(struct manifest *m, const char *expression, const char *prefix,
-                      uint32_t limit, struct hits *h, struct err *err)
+/* The rank is a column of the result and no condition: it is worked out for the rows alone that
+ * fulfil all conditions, so that what it knows of the best so far is of those. */
+#define RANKED "SELECT words.rowid, CAST(1e6 * " RANK_FUNCTION "(words, ?2) AS INTEGER) FROM words"
+#define BELOW                                                                                      \
+        " CROSS JOIN passage p ON p.id = words.rowid CROSS JOIN file f ON f.id = p.file"           \
+        " WHERE words MATCH ?1 AND (f.path=?3 OR (f.path>=?4 AND f.path<?5))"
+
+/* At least the `many` best of those that the expression finds, the best first. */
+static int find(struct manifest *m, const char *expression, const char *prefix, uint32_t many,
+                struct candidates *ret, struct err *err)
 {
         auto_query struct sqlite3_stmt *q = NULL;
         struct path_range range;
         path_range_of(prefix, &range);
-        int r = *prefix ? db_query(manifest_db(m), &q, err,
-                                   COLUMNS " AND (f.path=?2 OR (f.path>=?3 AND f.path<?4))" ORDER
-                                           "?5",
-                                   "ssssi", expression, prefix, range.below, range.behind,
-                                   (int64_t)limit)
-                        : db_query(manifest_db(m), &q, err, COLUMNS ORDER "?2", "si", expression,
-                                   (int64_t)limit);
+        int r = *prefix ? db_query(manifest_db(m), &q, err, RANKED BELOW, "sisss", expression,
+                                   (int64_t)many, prefix, range.below, range.behind)
+                        : db_query(manifest_db(m), &q, err, RANKED " WHERE words MATCH ?1", "si",
+                                   expression, (int64_t)many);
         while (r >= 0 && (r = db_next(manifest_db(m), q, err)) > 0) {
-                r = take_row(h, q);
+                if (db_is_null(q, 1))
+                        continue;
+                r = add_candidate(ret, db_i64(q, 0), (double)db_i64(q, 1) / 1e6);
                 if (r < 0)
                         return err_sys(err, r, "search");
         }
+        if (r == 0 && ret->n)
+                qsort(ret->c, ret->n, sizeof *ret->c, best_first);
+        ret->n = ret->n < many ? ret->n : many;
+        return r;
+}
+
+static int read_passage(struct manifest *m, const struct candidate *c, struct hits *h,
+                        struct err *err)
+{
+        auto_query struct sqlite3_stmt *q = NULL;
+        int r = db_query(manifest_db(m), &q, err,
+                         "SELECT f.path, f.title, p.heading, p.text, p.page, p.ordinal"
+                         " FROM passage p JOIN file f ON f.id = p.file WHERE p.id=?",
+                         "i", c->id);
+        if (r == 0)
+                r = db_next(manifest_db(m), q, err);
+        if (r <= 0)
+                return r; /* removed between the two statements */
+        h->h[h->n++] = (struct hit){.id = c->id,
+                                    .score = c->score,
+                                    .path = xstrdup(db_text(q, 0)),
+                                    .title = xstrdup(db_text(q, 1)),
+                                    .heading = xstrdup(db_text(q, 2)),
+                                    .text = xstrdup(db_text(q, 3)),
+                                    .page = (uint32_t)db_i64(q, 4),
+                                    .ordinal = (uint32_t)db_i64(q, 5)};
+        return 0;
+}
+
+static int candidates(struct manifest *m, const char *expression, const char *prefix, uint32_t many,
+                      struct hits *h, struct err *err)
+{
+        CLEANUP(candidates_done) struct candidates c = {0};
+        int r = find(m, expression, prefix, many, &c, err);
+        if (r < 0)
+                return r;
+        h->h = mem_try((c.n + 1) * sizeof *h->h);
+        if (!h->h)
+                return err_set(err, -ENOMEM, "no memory for %zu passages", c.n);
+        for (size_t i = 0; i < c.n && r == 0; i++)
+                r = read_passage(m, &c.c[i], h, err);
         return r;
 }
 

@@ -186,3 +186,30 @@ TEST(search_stems_and_folds)
         CHECK_HITS(&s, "installed", "", 10, "a");
         CHECK_HITS(&s, "cafe", "", 10, "a");
 }
+
+TEST(search_leaves_out_only_what_cannot_be_among_the_best)
+{
+        auto_space struct space s = space_new();
+        static const char *const words[] = {"alpha", "beta", "gamma", "delta", "epsilon", "zeta"};
+        unsigned r = 1;
+        for (int i = 0; i < 700; i++) {
+                char path[16], text[1200];
+                size_t n = 0;
+                r = r * 1664525u + 1013904223u;
+                for (unsigned k = 0; k < 3 + (r >> 26); k++) {
+                        r = r * 1664525u + 1013904223u;
+                        unsigned w = (r >> 24) * (r >> 24) / 9000; /* the first ones are common */
+                        n += (size_t)snprintf(text + n, sizeof text - n, "%s x%u ",
+                                              words[w % ARRAY_LEN(words)], r >> 8);
+                }
+                snprintf(path, sizeof path, "%c/%03d", i % 3 ? 'a' : 'b', i);
+                put(&s, path, "", r >> 31 ? "Alpha" : "", text);
+        }
+        static const char *const prefixes[] = {"", "b"};
+        for (size_t p = 0; p < ARRAY_LEN(prefixes); p++) {
+                auto_free char *head = hits_of(&s, "alpha zeta epsilon", prefixes[p], 20);
+                auto_free char *all = hits_of(&s, "alpha zeta epsilon", prefixes[p], 100);
+                CHECK_INT(strlen(head), ==, 20 * 6 - 1);
+                CHECK_INT(strncmp(all, head, strlen(head)), ==, 0);
+        }
+}
