@@ -270,13 +270,14 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         h->gid = getegid();
         h->facts.rootful = o->rootful;
         find_cgroups(h, o->no_cgroups); /* before we leave the host's namespaces */
-        find_programs(h, o->libexec);
         h->landlock_abi = landlock_abi();
         if (!h->landlock_abi)
                 note_missing(h, "landlock");
         int r = find_links(&h->facts, err);
         if (r == 0)
                 r = own_namespaces(h, o, err);
+        if (r == 0) /* in our own mount namespace: only its mounts can be copied */
+                find_programs(h, o->libexec);
         if (r == 0)
                 r = open_dirs(h, err);
         if (r == 0)
