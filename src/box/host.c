@@ -251,7 +251,7 @@ static void find_programs(struct box_host *h, const char *libexec)
 static int make_init(struct box_host *h, struct err *err)
 {
         h->init = memfd_sealed("init", _binary_init_start,
-                               (size_t)(_binary_init_end - _binary_init_start));
+                               (uintptr_t)_binary_init_end - (uintptr_t)_binary_init_start);
         if (h->init < 0)
                 return err_sys(err, h->init, "init");
         /* Not readable: a process that runs it is never dumpable, not even before its first

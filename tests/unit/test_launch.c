@@ -156,6 +156,7 @@ BOTH(only_three_descriptors_are_open)
 {
         expect(f, "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "); /* 3 is ls reading it */
         expect(f, "readlink /proc/self/fd/0 /proc/self/fd/1 | cut -d: -f1", "pipe\npipe\n");
+        expect(f, "echo a > /dev/stdout; echo b > /proc/self/fd/1; cat < /dev/stdin", "a\nb\n");
 }
 
 BOTH(there_is_no_network)
