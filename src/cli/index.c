@@ -65,17 +65,27 @@ static int on_file(void *ctx, int dirfd, const char *name, const char *path,
         return r < 0 ? err_wrap(err, r, "%s", path) : 0;
 }
 
-/* What the volume holds already; a volume that is not there yet holds nothing. */
+/* Volume docs is everybody's from the start: it is made when it is first used. */
+static int make_docs(struct sync *s, struct err *err)
+{
+        auto_json json_t *body = json_pack("{s:s}", "name", s->volume);
+        int r = client_call(s->client, "POST", "/v1/volumes", body, NULL, err);
+        return r == -EEXIST ? 0 : r;
+}
+
+/* What the volume holds already. */
 static int read_known(struct sync *s, struct err *err)
 {
         auto_json json_t *files = json_array();
         int r = volume_files(s->client, s->volume, "", files, err);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        if (r == -ENOENT && !str_eq(s->volume, "docs"))
+        if (r == -ENOENT && str_eq(s->volume, "docs"))
+                return make_docs(s, err);
+        if (r == -ENOENT)
                 return err_set(err, r,
                                "there is no volume '%s'; 'paddock volume create %s' makes it",
                                s->volume, s->volume);
+        if (r < 0)
+                return r;
         size_t i;
         json_t *f;
         json_array_foreach(files, i, f) json_object_set(s->known, get_str(f, "path"), f);

@@ -6,7 +6,10 @@
 int result_exit_code(const json_t *result)
 {
         const char *reason = get_str(result, "reason");
+        const char *state = get_str(result, "state"); /* of an index run; it has no reason */
         uint64_t signal = get_u64(result, "signal");
+        if (*state)
+                return str_eq(state, "done") ? EXIT_DONE : EXIT_FAILED;
         if (str_eq(reason, "exited"))
                 return (int)get_u64(result, "exit_code") & 0xff;
         if (str_eq(reason, "wall"))
@@ -22,7 +25,9 @@ void result_explain(const json_t *result)
 {
         const char *reason = get_str(result, "reason"), *cause = get_str(result, "cause");
         char time[32], size[24];
-        if (str_eq(reason, "wall"))
+        if (str_eq(get_str(result, "state"), "failed"))
+                fprintf(stderr, "paddock: indexing failed: %s\n", reason);
+        else if (str_eq(reason, "wall"))
                 fprintf(stderr, "paddock: the sandbox reached its time limit after %s\n",
                         str_from_ms(time, sizeof time, get_u64(result, "run_ms")));
         else if (str_eq(reason, "oom"))

@@ -190,6 +190,8 @@ TEST(result_becomes_an_exit_code)
                 {"{\"reason\":\"oom\",\"signal\":9}", EXIT_MEMORY},
                 {"{\"reason\":\"lost\",\"exit_code\":0}", EXIT_LOST},
                 {"{}", EXIT_LOST},
+                {"{\"state\":\"done\",\"reason\":\"\"}", 0},
+                {"{\"state\":\"failed\",\"reason\":\"no memory\"}", EXIT_FAILED},
         };
         for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
                 auto_json json_t *j = NULL;
