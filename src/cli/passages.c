@@ -7,6 +7,8 @@ static void print_hit(size_t number, const json_t *hit)
 {
         const char *title = get_str(hit, "title"), *heading = get_str(hit, "heading");
         const char *path = get_str(hit, "path");
+        if (str_starts(heading, title)) /* most begin with it */
+                title = "";
         uint64_t page = get_u64(hit, "page");
         printf("%zu. ", number);
         out_text(stdout, path, strlen(path));
