@@ -87,6 +87,17 @@ static void clip(char *dst, size_t size, const char *s)
         dst[n] = '\0';
 }
 
+/* A document often begins with its title as its first heading: it is said once. */
+static const char *without_title(const char *heading, const char *title)
+{
+        size_t n = strlen(title);
+        if (n == 0 || strncmp(heading, title, n) != 0)
+                return heading;
+        if (heading[n] == '\0')
+                return "";
+        return str_starts(heading + n, " > ") ? heading + n + 3 : heading;
+}
+
 static int add_hit(struct question *q, const char *path, const char *title, const struct passage *p,
                    double score)
 {
@@ -98,7 +109,7 @@ static int add_hit(struct question *q, const char *path, const char *title, cons
         h->score_e6 = llround(score * 1e6);
         clip(h->path, sizeof h->path, path);
         clip(h->title, sizeof h->title, title);
-        clip(h->heading, sizeof h->heading, p->heading);
+        clip(h->heading, sizeof h->heading, without_title(p->heading, title));
         size_t n = utf8_clip(p->text.data, p->text.len, PASSAGE_TEXT_MAX);
         h->text = (struct slice){xstrndup(p->text.data, n), n};
         return 0;

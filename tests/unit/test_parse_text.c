@@ -19,7 +19,7 @@ TEST(text_headings_by_underline_number_and_capitals)
         CHECK_PARSED(&p, "a.txt",
                      "Title\n=====\n\nPart\n----\n\nwords\n\n====\nOver\n====\n\n"
                      "2.6. Can I do that on a machine that is not connected to any\nsite?\n\n"
-                     "SEE ALSO\n\nChapter 3. Third\n",
+                     "SEE ALSO\n\n.. _target:\n\nChapter 3. Third\n",
                      "H1 Title\nH2 Part\nP words\nH1 Over\n"
                      "H2 2.6. Can I do that on a machine that is not connected to any site?\n"
                      "H1 SEE ALSO\nH1 Chapter 3. Third\n");

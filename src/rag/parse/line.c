@@ -177,3 +177,9 @@ bool line_continued(struct slice s)
         return (t.len == 24 && memcmp(t.data, "(continues on next page)", 24) == 0) ||
                (t.len == 30 && memcmp(t.data, "(continued from previous page)", 30) == 0);
 }
+
+bool line_target(struct slice s)
+{
+        struct slice t = line_trim(s);
+        return t.len > 5 && memcmp(t.data, ".. _", 4) == 0 && t.data[t.len - 1] == ':';
+}

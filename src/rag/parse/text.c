@@ -190,6 +190,8 @@ static int add_line(struct group *g, struct slice line)
         }
         if (!g->fenced && text.len == 0)
                 return close_group(g);
+        if (g->flavour == TEXT_PLAIN && line_target(text))
+                return close_group(g);
         if (g->flavour == TEXT_PDF && (line_leaders(text) || line_continued(text)))
                 return close_group(g);
         if (g->n == LINES_MAX || g->bytes > GROUP_MAX) {

@@ -24,3 +24,5 @@ bool line_contents(struct slice s);
 bool line_leaders(struct slice s);
 /* "(continues on next page)" of Sphinx. */
 bool line_continued(struct slice s);
+/* ".. _name:", the target of a link in reStructuredText. */
+bool line_target(struct slice s);
