@@ -32,9 +32,8 @@ static int accept_job(struct call *c, const struct volume *v, const struct reque
         return jobs_accept(c->api->db, &row, err);
 }
 
-static void have_volume(struct call *c, const struct volume *v, void *ctx)
+static void start_run(struct call *c, const struct volume *v, const struct request *rq)
 {
-        struct request *rq = ctx;
         struct err err = {0};
         struct run *x = run_find_waiting(c->api, v->id, rq->prefix, rq->force);
         struct id id = id_new();
@@ -53,11 +52,10 @@ static void have_volume(struct call *c, const struct volume *v, void *ctx)
 
 void index_post(struct call *c)
 {
-        struct request *rq = xcalloc(1, sizeof *rq);
+        auto_free struct request *rq = xcalloc(1, sizeof *rq);
         char volume[NAME_TEXT_MAX + 1] = "";
+        struct volume v;
         struct err err = {0};
-        c->over_fn = free; /* it lives as long as the request */
-        c->over_ctx = rq;
         int r = json_read_str(c->body, "volume", JSON_OPTIONAL, volume, sizeof volume, &err);
         if (r >= 0)
                 r = json_read_str(c->body, "prefix", JSON_OPTIONAL, rq->prefix, sizeof rq->prefix,
@@ -68,8 +66,8 @@ void index_post(struct call *c)
                 r = json_read_bool(c->body, "force", JSON_OPTIONAL, &rq->force, &err);
         if (r < 0)
                 call_fail_err(c, &err);
-        else
-                volume_need(c, volume, have_volume, rq);
+        else if (volume_of_call(c, volume, &v))
+                start_run(c, &v, rq);
 }
 
 /* ---- events ---- */

@@ -50,20 +50,6 @@ static void on_hit(void *ctx, const struct peer_answer *a)
         search_free(s);
 }
 
-static void have_volume(struct call *c, const struct volume *v, void *ctx)
-{
-        struct search *s = ctx;
-        struct peer *rag = call_peer(c, "rag");
-        c->over_fn = NULL;
-        if (!rag) {
-                search_free(s);
-                return;
-        }
-        snprintf(s->query.space, sizeof s->query.space, "%s", v->id);
-        s->start_us = clock_boot_us();
-        peer_call(rag, RAG_SEARCH, &s->query, NULL, 0, on_hit, s);
-}
-
 static int read_query(const struct call *c, const char *key, struct rag_query *q, char *volume,
                       struct err *err)
 {
@@ -82,28 +68,27 @@ static int read_query(const struct call *c, const char *key, struct rag_query *q
         return r < 0 ? r : 0;
 }
 
-/* The client went, or was answered, before there was a volume. */
-static void no_volume(void *ctx)
-{
-        search_free(ctx);
-}
-
 void hits_ask(struct call *c, const char *key, hits_fn fn)
 {
-        struct search *s = xcalloc(1, sizeof *s);
         char volume[NAME_TEXT_MAX + 1] = "";
+        struct volume v;
         struct err err = {0};
-        if (read_query(c, key, &s->query, volume, &err) < 0) {
-                free(s);
+        struct search *s = xcalloc(1, sizeof *s);
+        struct peer *rag = NULL;
+        if (read_query(c, key, &s->query, volume, &err) < 0)
                 call_fail_err(c, &err);
+        else if (volume_of_call(c, volume, &v))
+                rag = call_peer(c, "rag");
+        if (!rag) { /* answered */
+                free(s);
                 return;
         }
         s->c = call_ref(c);
         s->fn = fn;
         s->hits = json_array();
-        c->over_fn = no_volume;
-        c->over_ctx = s;
-        volume_need(c, volume, have_volume, s);
+        snprintf(s->query.space, sizeof s->query.space, "%s", v.id);
+        s->start_us = clock_boot_us();
+        peer_call(rag, RAG_SEARCH, &s->query, NULL, 0, on_hit, s);
 }
 
 static void answer(struct call *c, json_t *hits, uint64_t took_us)

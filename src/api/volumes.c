@@ -1,6 +1,7 @@
 #include "store/volumes.h"
 #include "api/files_pool.h"
 #include "api/handlers.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "link/rag.h"
@@ -31,13 +32,42 @@ void volumes_get(struct call *c)
         call_json(c, 200, json_pack("{s:o}", "volumes", list));
 }
 
+static void on_default_made(void *ctx, const struct peer_answer *a)
+{
+        struct volume *v = ctx;
+        if (a->status < 0) /* the next use tries again */
+                log_error("volume.create", kv("id", v->id), kv("error", err_text(a->err)));
+        free(v);
+}
+
+/* The default volume is made on first use. Its folder is asked for on the same link as whatever
+ * uses it next, so it is there before that. */
+static int make_default(struct call *c, struct volume *ret, struct err *err)
+{
+        struct peer *launch = api_peer(c->api, "launch");
+        struct launch_id id = {0};
+        if (!launch)
+                return err_set(err, -EPIPE, "the maker of sandboxes is away; try again");
+        int r = volumes_create(c->api->db, c->who.user.id, DEFAULT_VOLUME, ret, err);
+        if (r < 0)
+                return r;
+        struct volume *copy = xmalloc(sizeof *copy);
+        *copy = *ret;
+        memcpy(id.id, ret->id, sizeof id.id);
+        peer_call(launch, LAUNCH_VOLUME_CREATE, &id, NULL, 0, on_default_made, copy);
+        return 0;
+}
+
 bool volume_of_call(struct call *c, const char *name, struct volume *ret)
 {
         struct err err = {0};
-        if (volumes_find(c->api->db, c->who.user.id, name, ret, &err) == 0)
-                return true;
-        call_fail_err(c, &err);
-        return false;
+        const char *which = name && *name ? name : DEFAULT_VOLUME;
+        int r = volumes_find(c->api->db, c->who.user.id, which, ret, &err);
+        if (r == -ENOENT && str_eq(which, DEFAULT_VOLUME))
+                r = make_default(c, ret, &err);
+        if (r < 0)
+                call_fail_err(c, &err);
+        return r == 0;
 }
 
 /* ---- making one: a row, then the folder; without the folder the row goes again ---- */
@@ -45,8 +75,6 @@ bool volume_of_call(struct call *c, const char *name, struct volume *ret)
 struct making {
         struct call *c;
         struct volume v;
-        volume_ready_fn fn;
-        void *ctx;
 };
 
 static void on_made(void *ctx, const struct peer_answer *a)
@@ -56,13 +84,13 @@ static void on_made(void *ctx, const struct peer_answer *a)
                 (void)!volumes_delete(m->c->api->db, m->v.id, NULL);
                 call_fail_err(m->c, a->err);
         } else if (m->c->rq) {
-                m->fn(m->c, &m->v, m->ctx);
+                call_json(m->c, 201, volume_object(&m->v));
         }
         call_unref(m->c);
         free(m);
 }
 
-static void make(struct call *c, const char *name, volume_ready_fn fn, void *ctx)
+static void make(struct call *c, const char *name)
 {
         struct making *m = xcalloc(1, sizeof *m);
         struct err err = {0};
@@ -77,27 +105,7 @@ static void make(struct call *c, const char *name, volume_ready_fn fn, void *ctx
         struct launch_id id = {0};
         memcpy(id.id, m->v.id, sizeof id.id);
         m->c = call_ref(c);
-        m->fn = fn;
-        m->ctx = ctx;
         peer_call(launch, LAUNCH_VOLUME_CREATE, &id, NULL, 0, on_made, m);
-}
-
-void volume_need(struct call *c, const char *name, volume_ready_fn fn, void *ctx)
-{
-        struct volume v;
-        const char *which = name && *name ? name : DEFAULT_VOLUME;
-        int r = volumes_find(c->api->db, c->who.user.id, which, &v, NULL);
-        if (r == 0)
-                fn(c, &v, ctx);
-        else if (r == -ENOENT && str_eq(which, DEFAULT_VOLUME))
-                make(c, which, fn, ctx);
-        else if (volume_of_call(c, which, &v))
-                fn(c, &v, ctx);
-}
-
-static void answer_made(struct call *c, const struct volume *v, void *ctx UNUSED)
-{
-        call_json(c, 201, volume_object(v));
 }
 
 void volumes_post(struct call *c)
@@ -107,7 +115,7 @@ void volumes_post(struct call *c)
         if (json_read_str(c->body, "name", JSON_REQUIRED, name, sizeof name, &err) < 0)
                 call_fail_err(c, &err);
         else
-                make(c, name, answer_made, NULL);
+                make(c, name);
 }
 
 /* ---- removing: the folder, then the row and the index ---- */
