@@ -1,3 +1,4 @@
+#include "cli/docs.h"
 #include "cli/simple.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -55,7 +56,7 @@ static void collect(void *ctx, const json_t *page)
         json_array_extend(ctx, (json_t *)page);
 }
 
-static int all_documents(const struct invocation *inv, json_t **ret, struct err *err)
+int docs_all(const struct invocation *inv, json_t **ret, struct err *err)
 {
         auto_json json_t *all = json_array();
         CLEANUP(client_freep) struct client *c = NULL;
@@ -73,7 +74,7 @@ static int list(struct invocation *inv)
                                              ">PAGES", ">PASSAGES", "TITLE", NULL};
         struct err err = {0};
         auto_json json_t *answer = NULL;
-        int r = all_documents(inv, &answer, &err);
+        int r = docs_all(inv, &answer, &err);
         if (r < 0)
                 return fail(r, &err);
         if (inv->json) {
@@ -98,7 +99,7 @@ static int status(struct invocation *inv)
 {
         struct err err = {0};
         auto_json json_t *answer = NULL, *counts = json_object(), *by_status = json_object();
-        int r = all_documents(inv, &answer, &err);
+        int r = docs_all(inv, &answer, &err);
         if (r < 0)
                 return fail(r, &err);
         size_t i;

@@ -1,4 +1,5 @@
 #include "cli/index.h"
+#include "cli/docs.h"
 #include "cli/out.h"
 #include "cli/server.h"
 #include "cli/sse.h"
@@ -88,6 +89,24 @@ static int follow(struct watch *w, const struct invocation *inv, const char *id,
         return r;
 }
 
+/* A run that ended before we came to listen has told nobody what it could not read: the list of
+ * documents has it too. */
+static void report_untold(struct watch *w, const struct invocation *inv)
+{
+        auto_json json_t *answer = NULL;
+        size_t i;
+        json_t *d;
+        bool all_told = json_object_size(w->reported) >= get_u64(w->last, "failed");
+        if (all_told || get_u64(w->last, "changed") == 0 || docs_all(inv, &answer, NULL) < 0)
+                return;
+        json_array_foreach(json_object_get(answer, "documents"), i, d)
+        {
+                const char *path = get_str(d, "path");
+                if (*get_str(d, "reason") && !json_object_get(w->reported, path))
+                        index_problem(&w->progress, path, get_str(d, "reason"));
+        }
+}
+
 static int summary(const struct watch *w, const struct invocation *inv)
 {
         const json_t *p = w->last;
@@ -135,6 +154,8 @@ int index_watch(const struct invocation *inv, const char *id)
                 nanosleep(&t, NULL);
         }
         progress_clear(&w.progress);
+        if (w.ended)
+                report_untold(&w, inv);
         int code = w.ended ? summary(&w, inv) : fail(r, &err);
         json_decref(w.last);
         return code;
