@@ -376,29 +376,19 @@ static size_t unescape(void *ctx UNUSED, struct MHD_Connection *c UNUSED, char *
         return (size_t)(out - s);
 }
 
-static void on_library_log(void *ctx UNUSED, const char *fmt, va_list ap)
-        __attribute__((format(printf, 2, 0)));
-static void on_library_log(void *ctx UNUSED, const char *fmt, va_list ap)
-{
-        char text[256];
-        vsnprintf(text, sizeof text, fmt, ap);
-        log_debug("http.library", kv("text", (const char *)text));
-}
-
 struct httpd *httpd_new(struct loop *l, const struct httpd_ops *ops, void *ctx)
 {
         struct httpd *h = xcalloc(1, sizeof *h);
         *h = (struct httpd){.loop = l, .ops = ops, .ctx = ctx};
-        h->daemon = MHD_start_daemon(
-                MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-                        MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG,
-                0, NULL, NULL, on_access, h, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
-                MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
-                on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-                MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT,
-                1, MHD_OPTION_END);
+        h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
+                                             MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE,
+                                     0, NULL, NULL, on_access, h, MHD_OPTION_NOTIFY_COMPLETED,
+                                     on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+                                     h, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+                                     MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                                     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+                                     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
+                                     MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
         assert(h->daemon); /* only for want of memory or descriptors, at the very start */
         int fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
         h->io = loop_io_add(l, fd, EPOLLIN, library_ready, h);
