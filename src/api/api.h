@@ -6,7 +6,7 @@
 #pragma once
 #include "net/httpd.h"
 #include "net/peer.h"
-#include "store/db.h"
+#include "store/users.h"
 
 struct api_env {
         struct loop *loop;
@@ -19,6 +19,8 @@ struct api_env {
         struct peer *(*peer)(void *ctx, const char *name);
         void *ctx;
 };
+
+#define API_KNOWN_USERS 8
 
 struct api_counters; /* of requests, for /metrics */
 struct live;         /* jobs that have not ended */
@@ -33,6 +35,11 @@ struct api {
         struct pool *pool;
         struct viewer *viewers; /* attached clients */
         struct api_counters *counters;
+        /* Users that asked lately: a user is never renamed and never removed. */
+        struct api_known {
+                uint32_t uid;
+                struct user user; /* id 0: empty */
+        } by_uid[API_KNOWN_USERS], by_name;
         int logs_fd; /* directory of stored output */
         uint64_t started_ms;
         bool draining;

@@ -92,9 +92,15 @@ static int by_token(struct api *a, const char *text, struct principal *ret, stru
 
 static int by_uid(struct api *a, uint32_t uid, struct principal *ret, struct err *err)
 {
-        int r = users_of_uid(a->db, uid, &ret->user, err);
-        if (r < 0)
-                return internal(err, r);
+        struct api_known *k = &a->by_uid[uid % API_KNOWN_USERS];
+        if (k->user.id == 0 || k->uid != uid) {
+                struct user u;
+                int r = users_of_uid(a->db, uid, &u, err);
+                if (r < 0)
+                        return internal(err, r);
+                *k = (struct api_known){uid, u};
+        }
+        ret->user = k->user;
         ret->is_operator = uid == 0 || uid == a->env.serve_uid;
         return 200;
 }
@@ -120,7 +126,9 @@ int auth_request(struct api *a, const struct http_req *rq, struct principal *ret
                 return by_uid(a, from->uid, ret, err);
         /* Behind a proxy every client seems to be on this machine. */
         if (*loopback && from->is_loopback && !api_setting_bool(a, "http.behind_proxy")) {
-                int r = users_of_name(a->db, loopback, &ret->user, err);
+                struct user *u = &a->by_name.user;
+                int r = str_eq(u->name, loopback) ? 0 : users_of_name(a->db, loopback, u, err);
+                ret->user = *u;
                 return r < 0 ? internal(err, r) : 200;
         }
         err_set(err, -EACCES, "a token is needed: Authorization: Bearer TOKEN");

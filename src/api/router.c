@@ -119,6 +119,7 @@ static void dispatch(struct call *c, struct http_req *rq)
                                            : "there is no such path");
                 return;
         }
+        http_set_note(rq, c->route);
         if (!permitted(c->route, &c->who)) {
                 http_fail_as(rq, 403, "forbidden",
                              c->route->scope == SCOPE_OPERATOR ? "only an operator may do this"
@@ -146,16 +147,10 @@ void router_request(void *ctx, struct http_req *rq)
         dispatch(c, rq);
 }
 
-static const struct route *route_of(const struct http_req *rq)
-{
-        int status;
-        return find_route((struct http_req *)rq, NULL, &status);
-}
-
 void router_answered(void *ctx, const struct http_req *rq)
 {
         struct api *a = ctx;
-        const struct route *r = route_of(rq);
+        const struct route *r = http_note(rq);
         metrics_count(a->counters, r, http_status(rq));
         bool read = str_eq(http_method(rq), "GET") || str_eq(http_method(rq), "HEAD");
         log_event(read ? LOG_DEBUG : LOG_INFO, "http.request", kv("request_id", http_id(rq)),

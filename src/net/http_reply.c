@@ -110,6 +110,16 @@ bool http_answered(const struct http_req *rq)
         return rq->status != 0;
 }
 
+void http_set_note(struct http_req *rq, const void *note)
+{
+        rq->note = note;
+}
+
+const void *http_note(const struct http_req *rq)
+{
+        return rq->note;
+}
+
 void http_on_end(struct http_req *rq, loop_fn fn, void *ctx)
 {
         rq->end_fn = fn;
@@ -310,7 +320,7 @@ static void on_upgrade(void *ctx, struct MHD_Connection *c UNUSED, void *req_ctx
 {
         struct http_req *rq = ctx;
         /* Our own descriptor of the socket, so that the library can let go of its connection and
-         * the 64 KiB that belong to it. */
+         * the memory that belongs to it. */
         int fd = fcntl(sock, F_DUPFD_CLOEXEC, 3);
         http_upgrade_fn fn = rq->upgrade_fn;
         void *fn_ctx = rq->upgrade_ctx;

@@ -14,7 +14,7 @@
 
 #define CONNECTIONS_MAX   1024
 #define IDLE_SECONDS      75          /* a connection without a request, or a stalled one */
-#define POOL_BYTES        (64u << 10) /* head and buffers of one connection */
+#define POOL_BYTES        (40u << 10) /* HTTP_HEAD_MAX and room to work; cleared after every request */
 #define ACCEPTS_A_TURN    32          /* so that a flood does not starve the rest of the loop */
 #define RUNS_A_TURN       16
 #define EARLY_SWALLOW_MAX (64u << 10) /* a body this short is read before its refusal is sent */

@@ -98,5 +98,8 @@ void http_upgrade(struct http_req *rq, const char *protocol, http_upgrade_fn fn,
 bool http_answered(const struct http_req *rq); /* an answer was given (perhaps not sent yet) */
 int http_status(const struct http_req *rq);    /* of the answer, 0 before */
 uint64_t http_age_us(const struct http_req *rq);
+/* Anything the owner wants to find again in `answered`. */
+void http_set_note(struct http_req *rq, const void *note);
+const void *http_note(const struct http_req *rq); /* NULL at first */
 /* Called once when the request is over; one function a request, the last one set. */
 void http_on_end(struct http_req *rq, loop_fn fn, void *ctx);

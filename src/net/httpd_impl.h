@@ -65,6 +65,7 @@ struct http_req {
         void *source_ctx;
         http_upgrade_fn upgrade_fn;
         void *upgrade_ctx;
+        const void *note;
         loop_fn end_fn;
         void *end_ctx;
 };
