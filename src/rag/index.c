@@ -110,6 +110,8 @@ static int open_box(struct worker *w, struct err *err)
         if (r < 0)
                 return err_wrap(err, r, "starting a parser");
         parser_init(&w->parser, w->box.in, w->box.out);
+        if (w->run->job->file_ms)
+                w->parser.file_ms = w->run->job->file_ms;
         w->open = true;
         return 0;
 }

@@ -34,6 +34,7 @@ struct index_job {
         void (*progress)(void *ctx, const struct rag_progress *p);
         void *ctx;
         const bool *stop; /* set by another thread: end soon */
+        uint64_t file_ms; /* for one file; 0 = as parser.h has it */
 };
 
 /* *ret is the last state of the progress: RAG_DONE, or RAG_FAILED with the reason, which is also

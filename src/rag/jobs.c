@@ -16,7 +16,7 @@ struct job {
         struct rag_index what, again; /* this round; the next one, if a watcher is `later` */
         struct watcher *watchers;
         pthread_t thread;
-        bool stop;
+        bool running, stop;
         char database[NAME_TEXT_MAX + 8];
 };
 struct jobs {
@@ -53,11 +53,18 @@ size_t jobs_count(const struct jobs *j)
         return n;
 }
 
+static void job_done(struct job *x);
+
 void jobs_stop(struct jobs *j)
 {
         j->stopping = true;
-        for (struct job *x = j->first; x; x = x->next)
-                __atomic_store_n(&x->stop, true, __ATOMIC_RELAXED);
+        for (struct job *x = j->first, *next; x; x = next) {
+                next = x->next;
+                if (x->running)
+                        __atomic_store_n(&x->stop, true, __ATOMIC_RELAXED);
+                else
+                        job_done(x);
+        }
 }
 
 static void on_news(void *ctx);
@@ -102,6 +109,7 @@ static bool start_round(struct job *x, struct err *err)
         int r = pthread_create(&x->thread, NULL, run, x);
         if (r != 0)
                 err_sys(err, -r, "starting a thread");
+        x->running = r == 0;
         return r == 0;
 }
 
@@ -139,22 +147,44 @@ static void job_done(struct job *x)
         free(x);
 }
 
+static void fail_all(struct job *x, const struct err *err)
+{
+        for (struct watcher *w = x->watchers; w; w = w->next)
+                peer_fail_err(w->rq, err);
+        job_done(x);
+}
+
+/* Starts those whose turn it is, the longest waiting first (the list has the newest first). */
+static void start_waiting(struct jobs *j)
+{
+        for (;;) {
+                struct job *oldest = NULL;
+                size_t running = 0;
+                for (struct job *x = j->first; x; x = x->next) {
+                        running += x->running;
+                        oldest = x->running ? oldest : x;
+                }
+                struct err err = {0};
+                if (!oldest || running >= JOBS_MAX || j->stopping)
+                        return;
+                if (!start_round(oldest, &err))
+                        fail_all(oldest, &err);
+        }
+}
+
 static void on_end(struct job *x)
 {
-        struct err err = {0};
+        struct jobs *j = x->all;
         pthread_join(x->thread, NULL);
-        if (!x->watchers || x->all->stopping) {
+        x->running = false;
+        if (!x->watchers || j->stopping) {
                 job_done(x);
-                return;
+        } else {
+                x->what = x->again;
+                for (struct watcher *w = x->watchers; w; w = w->next)
+                        w->later = false;
         }
-        x->what = x->again;
-        for (struct watcher *w = x->watchers; w; w = w->next)
-                w->later = false;
-        if (start_round(x, &err))
-                return;
-        for (struct watcher *w = x->watchers; w; w = w->next)
-                peer_fail_err(w->rq, &err);
-        job_done(x);
+        start_waiting(j);
 }
 
 static void on_news(void *ctx)
@@ -193,7 +223,6 @@ static void join(struct job *x, const struct rag_index *what, struct peer_reques
 
 void jobs_start(struct jobs *j, const struct rag_index *what, struct peer_request *rq)
 {
-        struct err err = {0};
         for (struct job *x = j->first; x; x = x->next)
                 if (str_eq(x->what.space, what->space)) {
                         join(x, what, rq);
@@ -203,12 +232,8 @@ void jobs_start(struct jobs *j, const struct rag_index *what, struct peer_reques
         x->all = j;
         x->what = *what;
         snprintf(x->database, sizeof x->database, "%s.db", what->space);
-        if (!start_round(x, &err)) {
-                peer_fail_err(rq, &err);
-                free(x);
-                return;
-        }
         watch(x, rq, false);
         x->next = j->first;
         j->first = x;
+        start_waiting(j);
 }

@@ -1,9 +1,12 @@
 /* jobs.h - index jobs: at most one a space, each in a thread of its own, watched by any number of
- * askers. Everything here is called on the loop's thread.
+ * askers. Of different spaces JOBS_MAX run at once, the others wait their turn. Everything here is
+ * called on the loop's thread.
  */
 #pragma once
 #include "net/peer.h"
 #include "rag/index.h"
+
+#define JOBS_MAX 4 /* each may have two parse sandboxes of 1 GiB */
 
 struct jobs;
 

@@ -7,6 +7,7 @@ void parser_init(struct parser *p, int to, int from)
 {
         p->to = to;
         p->from = from;
+        p->file_ms = FILE_MS;
         frames_init(&p->in, &parse_frames);
 }
 
@@ -91,7 +92,7 @@ int parser_file(struct parser *p, const char *path, const char *unless_hash, blo
                 struct parse_end *ret, struct err *err)
 {
         struct parse_file rq = {0};
-        uint64_t deadline = clock_boot_ms() + FILE_MS, bytes = 0, n = 0;
+        uint64_t deadline = clock_boot_ms() + p->file_ms, bytes = 0, n = 0;
         struct frame f;
         int r = str_copy(rq.path, sizeof rq.path, path);
         if (r == 0)

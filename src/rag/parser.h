@@ -6,10 +6,11 @@
 
 #define SCAN_FILES_MAX 4000000 /* files of one volume */
 #define SCAN_MS        600000  /* for a whole scan */
-#define FILE_MS        120000  /* for one file: its helper programs are stopped before */
+#define FILE_MS        120000  /* for one file: its helper programs are stopped before that */
 
 struct parser {
-        int to, from; /* borrowed: stdin and stdout of the program */
+        int to, from;     /* borrowed: stdin and stdout of the program */
+        uint64_t file_ms; /* FILE_MS until somebody sets it */
         struct frames in;
 };
 /* 0, or a negative errno that ends the scan or the file. */

@@ -191,6 +191,33 @@ static int remove_doc(struct question *q, struct err *err)
         return manifest_checkpoint(m, err);
 }
 
+static void close_space(struct spaces *all, const char *name)
+{
+        for (struct space *s = all->s; s < all->s + SPACES_OPEN_MAX; s++)
+                if (s->m && str_eq(s->name, name)) {
+                        manifest_close(s->m);
+                        *s = (struct space){0};
+                }
+}
+
+/* Its volume is gone: the database goes as a whole. A job that still writes to it writes to files
+ * without a name. */
+static int drop_space(struct question *q, struct spaces *spaces, struct manifest *m,
+                      struct err *err)
+{
+        static const char *const endings[] = {".db", ".db-wal", ".db-shm"};
+        const char *name = q->rq.list.space;
+        int r = count(q, m, err);
+        close_space(spaces, name);
+        for (size_t i = 0; i < ARRAY_LEN(endings) && r == 0; i++) {
+                char path[NAME_TEXT_MAX + 16];
+                snprintf(path, sizeof path, "%s%s", name, endings[i]);
+                if (unlink(path) < 0 && errno != ENOENT)
+                        r = err_sys(err, -errno, "removing the index");
+        }
+        return r;
+}
+
 static int run(struct question *q, struct spaces *spaces, struct err *err)
 {
         const struct rag_list *l = &q->rq.list;
@@ -198,7 +225,8 @@ static int run(struct question *q, struct spaces *spaces, struct err *err)
         uint32_t limit = l->limit && l->limit < LIST_MAX ? l->limit : LIST_MAX;
         struct manifest *m = NULL;
         int r = open_space(spaces, space, &m, err);
-        if (r == -ENOENT && q->verb != RAG_PASSAGES && q->verb != RAG_REMOVE)
+        bool must_be = q->verb == RAG_PASSAGES || (q->verb == RAG_REMOVE && l->path[0]);
+        if (r == -ENOENT && !must_be)
                 return 0; /* nothing indexed: nothing found */
         if (r < 0)
                 return r;
@@ -211,7 +239,7 @@ static int run(struct question *q, struct spaces *spaces, struct err *err)
                 return manifest_passages(m, l->path, l->after_ordinal ? l->after_ordinal + 1 : 0,
                                          limit, on_passage, q, err);
         case RAG_REMOVE:
-                return remove_doc(q, err);
+                return l->path[0] ? remove_doc(q, err) : drop_space(q, spaces, m, err);
         }
         return count(q, m, err);
 }

@@ -205,12 +205,12 @@ TEST(rag_bad_files_are_told_and_block_nothing)
         CHECK(x.reports.last_reason[0] != '\0');
 }
 
-/* A host whose parser dies on every file with "poison" in its name. */
-static int dying_open(void *ctx, const char *volume, struct index_box *ret, struct err *err)
+/* A host whose parser dies of every request with "poison" in it and never answers one with "stuck".
+ */
+static int bad_open(void *ctx, const char *volume, struct index_box *ret, struct err *err)
 {
         int to[2], from[2];
         auto_free char *parse = program_path("parse");
-        struct test_host *h = ctx;
         if (host_open(ctx, volume, ret, err) < 0)
                 return -EIO;
         struct spawned *s = ret->handle;
@@ -224,6 +224,8 @@ static int dying_open(void *ctx, const char *volume, struct index_box *ret, stru
                 while ((n = read(to[0], piece, sizeof piece)) > 0) {
                         if (memmem(piece, (size_t)n, "poison", 6))
                                 kill(s->pid, SIGTERM);
+                        else if (memmem(piece, (size_t)n, "stuck", 5))
+                                continue;
                         else if (fd_write_all(s->to, piece, (size_t)n) < 0)
                                 break;
                 }
@@ -234,7 +236,6 @@ static int dying_open(void *ctx, const char *volume, struct index_box *ret, stru
         close(from[0]);
         close(from[1]);
         s->to = ret->in = to[1];
-        (void)h;
         return 0;
 }
 
@@ -247,7 +248,7 @@ TEST(rag_dead_parser_costs_one_file)
         struct indexed x = {0};
         struct rag_index rq = {.volume = "v", .space = "s"};
         struct test_host h = {.docs = b.docs};
-        struct index_host host = {&h, dying_open, host_close};
+        struct index_host host = {&h, bad_open, host_close};
         struct index_job job = {.rq = &rq,
                                 .database = b.database,
                                 .host = &host,
@@ -263,6 +264,30 @@ TEST(rag_dead_parser_costs_one_file)
         x = index_ok(&b); /* it is not tried again while it stays as it is */
         CHECK_INT(x.end.changed, ==, 0);
         CHECK_INT(x.end.failed, ==, 1);
+}
+
+TEST(rag_stuck_parser_costs_one_file_and_its_time)
+{
+        auto_bench struct bench b = bench_new();
+        put_file(b.docs, "a.txt", "alpha\n");
+        put_file(b.docs, "stuck.txt", "beta\n");
+        put_file(b.docs, "z.txt", "gamma\n");
+        struct indexed x = {0};
+        struct rag_index rq = {.volume = "v", .space = "s"};
+        struct test_host h = {.docs = b.docs};
+        struct index_host host = {&h, bad_open, host_close};
+        struct index_job job = {.rq = &rq,
+                                .database = b.database,
+                                .host = &host,
+                                .progress = on_progress,
+                                .ctx = &x.reports,
+                                .file_ms = 300};
+        signal(SIGPIPE, SIG_IGN);
+        CHECK_INT(index_run(&job, &x.end, &x.err), ==, 0);
+        CHECK_INT(x.end.failed, ==, 1);
+        CHECK_STR(x.reports.last_path, "stuck.txt");
+        CHECK_CONTAINS(x.reports.last_reason, "in time");
+        CHECK_FOUND(&b, "alpha gamma", "a.txt#0 z.txt#0");
 }
 
 TEST(rag_killed_job_goes_on_where_it_was)

@@ -3,6 +3,7 @@
 #include "rag_host.h"
 #include "base/id.h"
 #include "link/rag.h"
+#include "rag/jobs.h"
 #include "rag/service.h"
 #include <sys/mman.h>
 
@@ -14,9 +15,9 @@ static char *docs, *state;
 static struct service *service;
 static struct peer *api, *launch; /* the other roles' ends */
 static struct peer *from_api, *to_launch;
-static struct spawned running[8];
-static char running_id[8][ID_TEXT_LEN + 1];
-static int n_running, created, forgotten, stopped;
+static struct spawned running[32];
+static char running_id[32][ID_TEXT_LEN + 1];
+static int n_running, alive, most_running, created, forgotten, stopped;
 static int refuse; /* CREATEs to refuse */
 
 static void on_create(void *ctx UNUSED, struct peer_request *rq, const void *req, int *fds,
@@ -43,6 +44,7 @@ static void on_create(void *ctx UNUSED, struct peer_request *rq, const void *req
         struct spawned *p = &running[n_running];
         memcpy(running_id[n_running++], s->id, sizeof s->id);
         created++;
+        most_running = ++alive > most_running ? alive : most_running;
         *p = spawn_program("parse", docs);
         int err = memfd_create("stderr", MFD_CLOEXEC);
         int out[3] = {p->to, p->from, err};
@@ -60,6 +62,7 @@ static void reap(void *ctx UNUSED)
                 if (running[i].pid <= 0 || waitpid(running[i].pid, &status, WNOHANG) <= 0)
                         continue;
                 running[i].pid = 0;
+                alive--;
                 struct launch_result r = {.state = BOX_ENDED, .reason = BOX_EXITED};
                 memcpy(r.id, running_id[i], sizeof r.id);
                 if (WIFSIGNALED(status)) {
@@ -241,6 +244,18 @@ TEST(role_indexes_lists_finds_and_removes)
         CHECK_INT(a.status, ==, -ENOENT);
         a = list(RAG_PASSAGES, "a.md");
         CHECK_INT(a.status, ==, -ENOENT);
+        a = list(RAG_REMOVE, "");
+        CHECK_INT(a.count.docs, ==, 1);
+        CHECK(access(SPACE ".db", F_OK) != 0 && access(SPACE ".db-wal", F_OK) != 0);
+        a = list(RAG_DOCS, "");
+        CHECK_STR(a.text, ": ");
+        a = list(RAG_REMOVE, "");
+        CHECK_INT(a.count.docs, ==, 0);
+        ask(&a, RAG_INDEX, &everything);
+        wait_end(&a);
+        CHECK_INT(a.progress.changed, ==, 2);
+        a = search(SPACE, "gamma");
+        CHECK_STR(a.text, "a.md#1 #0 ");
         teardown();
 }
 
@@ -267,6 +282,26 @@ TEST(role_second_index_joins_and_sees_what_came_meanwhile)
         CHECK_INT(b.progress.state, ==, RAG_DONE);
         a = search(SPACE, "delta");
         CHECK_STR(a.text, "late.txt#0 #0 ");
+        teardown();
+}
+
+TEST(role_many_spaces_take_turns)
+{
+        setup();
+        enum { SPACES = 2 * JOBS_MAX + 1 };
+        struct answer a[SPACES];
+        put_file(docs, "a.txt", "alpha\n");
+        for (int i = 0; i < SPACES; i++) {
+                struct rag_index rq = everything;
+                snprintf(rq.space, sizeof rq.space, "space-%d", i);
+                ask(&a[i], RAG_INDEX, &rq);
+        }
+        for (int i = 0; i < SPACES; i++) {
+                wait_end(&a[i]);
+                CHECK_INT(a[i].progress.state, ==, RAG_DONE);
+        }
+        CHECK_INT(created, ==, SPACES);
+        CHECK_INT(most_running, <=, JOBS_MAX);
         teardown();
 }
 
