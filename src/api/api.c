@@ -113,6 +113,7 @@ int api_new(const struct api_env *env, struct api **ret, struct err *err)
                 return r;
         }
         a->http = httpd_new(env->loop, &ops, a);
+        idle_start(a);
         *ret = a;
         return 0;
 }
@@ -131,6 +132,7 @@ void api_free(struct api *a)
         }
         pool_free(a->pool);
         loop_timer_remove(a->drain_timer);
+        loop_timer_remove(a->idle_timer);
         metrics_free(a->counters);
         db_close(a->db);
         if (a->logs_fd >= 0)

@@ -26,6 +26,9 @@ void sandbox_signal(struct call *c);
 void sandbox_stop(struct call *c);
 /* streams.c */
 void sandbox_stream(struct call *c);
+/* idle.c: a private instance leaves when nothing uses it. */
+void idle_start(struct api *a);
+void idle_used(struct api *a);   /* a request came or has ended */
 void streams_cut(struct api *a); /* every attached client: it comes back, or not */
 /* jobs.c */
 void jobs_get_all(struct call *c);

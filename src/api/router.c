@@ -1,4 +1,5 @@
 #include "api/router.h"
+#include "api/handlers.h"
 #include "api/metrics.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -144,6 +145,7 @@ void router_request(void *ctx, struct http_req *rq)
         struct call *c = xcalloc(1, sizeof *c);
         *c = (struct call){.api = ctx, .rq = rq, .refs = 1};
         http_on_end(rq, over, c);
+        idle_used(c->api);
         dispatch(c, rq);
 }
 
