@@ -52,7 +52,7 @@ static void restrict_and_try(void)
         CHECK_INT(errno, ==, EACCES);
         CHECK_INT(open("/etc/passwd", O_RDONLY), ==, -1);
         CHECK_INT(unlink("ro/file"), ==, -1);
-        execl("/usr/bin/true", "true", NULL); /* no right to execute */
+        execl("/usr/bin/false", "false", NULL); /* no right to execute; it would exit with 1 */
         CHECK_INT(errno, ==, EACCES);
 }
 

@@ -138,6 +138,10 @@ BOTH(the_root_is_read_only_and_work_is_not)
                "touch $d/x 2>/dev/null && echo wrote $d; done; "
                "for d in /work /tmp /run /dev/shm /var/tmp; do touch $d/x || echo no $d; done",
                "");
+        /* and not by the modes of directories alone: what is mounted writable is this */
+        expect(f, "awk '$4 ~ /^rw/ && $2 !~ /^.(proc|dev)./ {print $2}' /proc/mounts | sort",
+               "/run\n/tmp\n/work\n");
+        expect(f, "awk '$4 !~ /nosuid/ && $2 !~ /^.(proc|dev)./ {print $2}' /proc/mounts", "");
         expect(f, "echo 1 > /dev/null && head -c 4 /dev/zero | wc -c", "4\n");
         expect(f, "echo 1 > /proc/self/oom_score_adj; echo 1 > /proc/sys/kernel/hostname", "");
 }
