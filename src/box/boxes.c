@@ -1,10 +1,13 @@
 #include "box/boxes.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "box/box.h"
 #include "box/spec.h"
 #include "box/volume.h"
 #include <signal.h>
+
+#define STOP_GRACE_MS 2000 /* for TERM, when everything is to end */
 
 /* The sandbox that an asker means; another asker's does not exist for it. */
 static struct box *own(struct boxes *all, const char *asker, const char *id,
@@ -197,6 +200,18 @@ void boxes_free(struct boxes *all)
         while (all->first)
                 box_free(all->first);
         free(all);
+}
+
+size_t boxes_stop_all(struct boxes *all)
+{
+        size_t n = 0;
+        for (struct box *b = all->first; b; b = b->next) {
+                n += b->j.stage != JOURNAL_ENDED;
+                if (b->j.stage != JOURNAL_ENDED && b->control_io && box_stop(b, STOP_GRACE_MS) < 0)
+                        log_warn("box.stop", kv("id", b->j.result.id),
+                                 kv("error", "init does not answer"));
+        }
+        return n;
 }
 
 size_t boxes_making(const struct boxes *all)

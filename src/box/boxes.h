@@ -27,4 +27,6 @@ DEFINE_CLEANUP(struct boxes *, boxes_free);
 const struct peer_ops *boxes_ops(const char *asker); /* NULL: no such asker */
 void boxes_keep_up(struct boxes *b);
 /* Sandboxes that are being made: a launch that is to end waits for them. */
+/* Asks every sandbox to end: TERM, and all killed after a short grace. How many still run. */
+size_t boxes_stop_all(struct boxes *b);
 size_t boxes_making(const struct boxes *b);

@@ -43,10 +43,11 @@ static void peer_up(void *ctx, const char *name, struct peer *p UNUSED)
                 boxes_keep_up(ctx);
 }
 
-/* Sandboxes run on; those that are being made are finished first. */
+/* Sandboxes run on, unless all is to end; those that are being made are finished first. */
 static void drain(void *ctx)
 {
-        if (boxes_making(ctx) == 0)
+        size_t left = role_stopping_all(launch.run) ? boxes_stop_all(ctx) : boxes_making(ctx);
+        if (left == 0)
                 role_drained(launch.run);
         else
                 loop_timer_add(role_loop(launch.run), DRAIN_STEP_MS, drain, ctx);

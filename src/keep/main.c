@@ -52,12 +52,43 @@ static void on_list(void *ctx, struct peer_request *rq, const void *req, int *fd
         peer_reply(rq, &(struct keep_entry){0}, NULL, 0, false);
 }
 
-static const struct peer_handler handlers[] = {{KEEP_PUT, on_put},
-                                               {KEEP_GET, on_get},
-                                               {KEEP_DROP, on_drop},
-                                               {KEEP_LIST, on_list},
-                                               {0, NULL}};
-static const struct peer_ops ops = {&keep_link, handlers, NULL};
+/* api has a right to the outer ends of stdio and to nothing else: not to init's socket. */
+#define API_NAME "stdio"
+
+static void on_api_put(void *ctx, struct peer_request *rq, const void *req, int *fds, uint32_t n)
+{
+        const struct keep_key *key = req;
+        if (strcmp(key->name, API_NAME) == 0)
+                on_put(ctx, rq, req, fds, n);
+        else
+                peer_fail(rq, -EPERM, "not api's to store");
+}
+
+static void on_api_get(void *ctx, struct peer_request *rq, const void *req, int *fds, uint32_t n)
+{
+        const struct keep_key *key = req;
+        if (strcmp(key->name, API_NAME) == 0)
+                on_get(ctx, rq, req, fds, n);
+        else
+                peer_fail(rq, -ENOENT, "nothing is stored under that id");
+}
+
+static void on_api_drop(void *ctx, struct peer_request *rq, const void *req, int *fds, uint32_t n)
+{
+        struct keep_key key = *(const struct keep_key *)req;
+        memcpy(key.name, API_NAME, sizeof API_NAME);
+        on_drop(ctx, rq, &key, fds, n);
+}
+
+static const struct peer_handler launch_handlers[] = {{KEEP_PUT, on_put},
+                                                      {KEEP_GET, on_get},
+                                                      {KEEP_DROP, on_drop},
+                                                      {KEEP_LIST, on_list},
+                                                      {0, NULL}};
+static const struct peer_handler api_handlers[] = {
+        {KEEP_PUT, on_api_put}, {KEEP_GET, on_api_get}, {KEEP_DROP, on_api_drop}, {0, NULL}};
+static const struct peer_ops launch_ops = {&keep_link, launch_handlers, NULL};
+static const struct peer_ops api_ops = {&keep_link, api_handlers, NULL};
 
 static void leave_when_idle(void *ctx)
 {
@@ -68,11 +99,11 @@ static void leave_when_idle(void *ctx)
                 loop_timer_add(role_loop(k->run), IDLE_MS, leave_when_idle, k);
 }
 
-/* serve goes, the sandboxes stay: only an empty store ends. */
+/* serve goes, the sandboxes stay: only an empty store ends, unless all is to end. */
 static void drain(void *ctx)
 {
         struct keep *k = ctx;
-        if (store_count(k->store) == 0)
+        if (store_count(k->store) == 0 || role_stopping_all(k->run))
                 role_drained(k->run);
 }
 
@@ -91,7 +122,8 @@ static int start(struct role_run *run, void **ret_ctx, struct err *err)
 
 int main(void)
 {
-        static const struct role_peer peers[] = {{"launch", &ops}, {"api", &ops}, {NULL, NULL}};
+        static const struct role_peer peers[] = {
+                {"launch", &launch_ops}, {"api", &api_ops}, {NULL, NULL}};
         static const struct role role = {
                 .name = "keep", .peers = peers, .start = start, .drain = drain};
         int r = role_main(&role);

@@ -33,10 +33,11 @@ static const struct link_verb verbs[] = {
         {SERVE_SETTINGS, "settings", &settings, NULL, 0, 0},
         {SERVE_PEER, "peer", &peer, NULL, 1, 0},
         {SERVE_LISTENER, "listener", &listener, NULL, 1, 0},
-        {SERVE_DRAIN, "drain", &empty, NULL, 0, 0},
+        {SERVE_DRAIN, "drain", &stop, NULL, 0, 0},
         {SERVE_READY, "ready", &ready, NULL, 0, 0},
         {SERVE_STATUS, "status", &empty, &status, 0, 0},
         {SERVE_STOP, "stop", &stop, &empty, 0, 0},
         {SERVE_RELOAD, "reload", &empty, &change, 0, 0},
+        {SERVE_RELINK, "relink", &peer, NULL, 0, 0},
 };
 const struct link_spec serve_link = {"serve", 1, verbs, ARRAY_LEN(verbs), 0};

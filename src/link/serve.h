@@ -2,9 +2,9 @@
  *
  * serve -> role: SETTINGS once, first; PEER whenever a link to another role is made or made anew;
  * LISTENER (api only); DRAIN: finish what is in flight, take no more, exit 0.
- * role -> serve: READY once; from api alone also STATUS, STOP and RELOAD. serve answers those only
- * to the role that may ask. When this link ends, the role ends: a role does not outlive serve,
- * except keep.
+ * role -> serve: READY once; RELINK when a link ended though neither side did; from api alone also
+ * STATUS, STOP and RELOAD. serve answers those only to the role that may ask. When this link ends,
+ * the role ends: a role does not outlive serve, except keep.
  */
 #pragma once
 #include "link/link.h"
@@ -13,11 +13,12 @@ enum serve_verb {
         SERVE_SETTINGS = 1, /* event, serve -> role */
         SERVE_PEER,         /* event, serve -> role, 1 descriptor: our end of the link */
         SERVE_LISTENER,     /* event, serve -> role, 1 descriptor: a listening socket */
-        SERVE_DRAIN,        /* event, serve -> role */
+        SERVE_DRAIN,        /* event, serve -> role: serve_stop */
         SERVE_READY,        /* event, role -> serve */
         SERVE_STATUS,       /* request, api -> serve; one part a role */
         SERVE_STOP,         /* request, api -> serve */
         SERVE_RELOAD,       /* request, api -> serve; parts: what changed, what needs a restart */
+        SERVE_RELINK,       /* event, role -> serve: serve_peer; a new pair to that role, please */
 };
 
 struct serve_settings {

@@ -19,6 +19,7 @@ struct slot {
         struct role_run *run;
         const struct role_peer *decl;
         struct peer *peer;
+        bool asked; /* for a new link in the place of one that ended */
 };
 
 struct role_run {
@@ -32,7 +33,7 @@ struct role_run {
         int state_fd;
         int listen_fd; /* keep: where a new serve knocks; -1 */
         void *ctx;
-        bool started;
+        bool started, stopping_all;
         int status;
 };
 
@@ -68,12 +69,9 @@ bool role_rootful(struct role_run *run)
         return role_setting_bool(run, "serve.rootful");
 }
 
-struct peer *role_peer(struct role_run *run, const char *name)
+bool role_stopping_all(struct role_run *run)
 {
-        for (size_t i = 0; i < run->n_slots; i++)
-                if (str_eq(run->slots[i].decl->name, name) && peer_alive(run->slots[i].peer))
-                        return run->slots[i].peer;
-        return NULL;
+        return run->stopping_all;
 }
 
 void role_drained(struct role_run *run)
@@ -148,6 +146,25 @@ static struct slot *find_slot(struct role_run *run, const char *name)
         return NULL;
 }
 
+/* A link that ended although both roles live (one of them broke the protocol) is asked for anew.
+ * When the other role died instead, serve makes the new link as soon as it has started it again. */
+static void ask_relink(struct role_run *run, struct slot *slot)
+{
+        struct serve_peer msg = {0};
+        snprintf(msg.name, sizeof msg.name, "%s", slot->decl->name);
+        slot->asked = peer_event(run->serve, SERVE_RELINK, &msg, NULL, 0);
+}
+
+struct peer *role_peer(struct role_run *run, const char *name)
+{
+        struct slot *slot = find_slot(run, name);
+        if (slot && peer_alive(slot->peer))
+                return slot->peer;
+        if (slot && slot->peer && !slot->asked && peer_alive(run->serve))
+                ask_relink(run, slot);
+        return NULL;
+}
+
 static void on_peer(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds,
                     uint32_t n_fds)
 {
@@ -158,6 +175,7 @@ static void on_peer(void *ctx, struct peer_request *rq UNUSED, const void *req, 
                 return;
         peer_free(slot->peer);
         slot->peer = peer_new(run->loop, TAKE_FD(fds[0]), slot->decl->ops, run->ctx);
+        slot->asked = false;
         if (run->role->peer_up)
                 run->role->peer_up(run->ctx, p->name, slot->peer);
 }
@@ -197,10 +215,11 @@ static void on_listener(void *ctx, struct peer_request *rq UNUSED, const void *r
         }
 }
 
-static void on_drain(void *ctx, struct peer_request *rq UNUSED, const void *req UNUSED,
-                     int *fds UNUSED, uint32_t n_fds UNUSED)
+static void on_drain(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
+                     uint32_t n_fds UNUSED)
 {
         struct role_run *run = ctx;
+        run->stopping_all = ((const struct serve_stop *)req)->all;
         if (run->started && run->role->drain)
                 run->role->drain(run->ctx);
         else

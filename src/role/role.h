@@ -49,6 +49,8 @@ bool role_setting_bool(struct role_run *run, const char *name);
 /* The live link to another role, or NULL while that role is away. */
 struct peer *role_peer(struct role_run *run, const char *name);
 struct peer *role_serve(struct role_run *run); /* the control link; only api asks there */
+/* During drain: sandboxes end too (`paddock stop --all`). */
+bool role_stopping_all(struct role_run *run);
 void role_drained(struct role_run *run);
 /* True when this installation runs as root; false: everything is one ordinary user's. */
 bool role_rootful(struct role_run *run);

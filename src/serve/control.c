@@ -68,6 +68,13 @@ static void on_ready(void *ctx, struct peer_request *rq UNUSED, const void *req,
         announce_when_ready(m->serve);
 }
 
+static void on_relink(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
+                      uint32_t n UNUSED)
+{
+        const struct serve_peer *p = req;
+        wire(ctx, p->name);
+}
+
 /* Only api speaks for clients. */
 static bool may_ask(struct member *m, struct peer_request *rq)
 {
@@ -95,12 +102,14 @@ static void on_status(void *ctx, struct peer_request *rq, const void *req UNUSED
         }
 }
 
-static void on_stop(void *ctx, struct peer_request *rq, const void *req UNUSED, int *fds UNUSED,
+static void on_stop(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
                     uint32_t n UNUSED)
 {
         struct member *m = ctx;
+        const struct serve_stop *stop = req;
         if (!may_ask(m, rq))
                 return;
+        m->serve->stop_all |= stop->all != 0;
         peer_reply(rq, &(struct serve_empty){0}, NULL, 0, false);
         begin_stop(m->serve);
 }
@@ -122,9 +131,7 @@ static void on_reload(void *ctx, struct peer_request *rq, const void *req UNUSED
         peer_reply(rq, &(struct serve_change){0}, NULL, 0, false);
 }
 
-static const struct peer_handler control_handlers[] = {{SERVE_READY, on_ready},
-                                                       {SERVE_STATUS, on_status},
-                                                       {SERVE_STOP, on_stop},
-                                                       {SERVE_RELOAD, on_reload},
-                                                       {0, NULL}};
+static const struct peer_handler control_handlers[] = {
+        {SERVE_READY, on_ready},   {SERVE_STATUS, on_status}, {SERVE_STOP, on_stop},
+        {SERVE_RELOAD, on_reload}, {SERVE_RELINK, on_relink}, {0, NULL}};
 const struct peer_ops control_ops = {&serve_link, control_handlers, control_closed};

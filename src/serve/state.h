@@ -14,7 +14,7 @@ struct serve {
         size_t n;
         char libexec[4096];
         int lock, unix_fd, tcp_fd, keep_fd;
-        bool rootful, stopping, announced;
+        bool rootful, stopping, stop_all, announced;
 };
 
 extern const struct peer_ops control_ops; /* of the link to each role; control.c */
@@ -22,6 +22,7 @@ extern const struct peer_ops control_ops; /* of the link to each role; control.c
 struct member *find_member(struct serve *s, const char *name); /* NULL = no such role */
 void start_member(void *ctx); /* a struct member: starts its role, or schedules the next try */
 void send_settings(struct member *m);
+void wire(struct member *m, const char *only);
 void announce_when_ready(struct serve *s);
 void reap_orphans(struct serve *s);   /* SIGCHLD */
 void begin_stop(struct serve *s);     /* every role finishes; then the loop stops */

@@ -84,22 +84,27 @@ static void tell_peer(struct member *m, const char *other, int fd)
         peer_event(m->control, SERVE_PEER, &msg, &fd, 1);
 }
 
-/* New ends for every pair that m is part of and whose other side lives. */
-static void wire(struct member *m)
+static void link_members(struct member *m, struct member *other)
+{
+        int ends[2];
+        if (!peer_alive(m->control) || !peer_alive(other->control) || link_pair(ends) < 0)
+                return;
+        tell_peer(m, other->row->name, ends[0]);
+        tell_peer(other, m->row->name, ends[1]);
+        close(ends[0]);
+        close(ends[1]);
+}
+
+/* New ends for the pairs that m is part of: all of them, or only that with `only`. */
+void wire(struct member *m, const char *only)
 {
         for (size_t i = 0; i < role_pairs_n; i++) {
                 const char *a = role_pairs[i].a, *b = role_pairs[i].b;
                 if (!str_eq(a, m->row->name) && !str_eq(b, m->row->name))
                         continue;
-                const char *other_name = str_eq(a, m->row->name) ? b : a;
-                struct member *other = find_member(m->serve, other_name);
-                int ends[2];
-                if (!peer_alive(other->control) || link_pair(ends) < 0)
-                        continue;
-                tell_peer(m, other_name, ends[0]);
-                tell_peer(other, m->row->name, ends[1]);
-                close(ends[0]);
-                close(ends[1]);
+                const char *other = str_eq(a, m->row->name) ? b : a;
+                if (!only || str_eq(only, other))
+                        link_members(m, find_member(m->serve, other));
         }
 }
 
@@ -193,7 +198,7 @@ static void greet(struct member *m)
                 send_listener(m, "unix", s->unix_fd);
                 send_listener(m, "tcp", s->tcp_fd);
         }
-        wire(m);
+        wire(m, NULL);
 }
 
 /* The keep of an earlier serve still holds the sandboxes' descriptors: take it over. */
@@ -288,11 +293,26 @@ void announce_when_ready(struct serve *s)
 
 /* ---- stopping ---- */
 
+static void send_drain(struct member *m)
+{
+        struct serve_stop msg = {.all = m->serve->stop_all};
+        m->state = MEMBER_DRAINING;
+        peer_event(m->control, SERVE_DRAIN, &msg, NULL, 0);
+}
+
+/* keep is told last: launch still needs it while it ends what is to end. It stays by itself as long
+ * as it holds a sandbox, unless all is to end. */
 static void finish_if_all_gone(struct serve *s)
 {
-        for (size_t i = 0; i < s->n; i++)
-                if (s->members[i].control && !s->members[i].row->outlives_serve)
+        struct member *keep = NULL;
+        for (size_t i = 0; i < s->n; i++) {
+                if (s->members[i].row->outlives_serve)
+                        keep = &s->members[i];
+                else if (s->members[i].control)
                         return;
+        }
+        if (keep && keep->control)
+                send_drain(keep);
         loop_stop(s->loop);
 }
 
@@ -306,7 +326,7 @@ static void kill_rest(void *ctx)
                 }
 }
 
-/* Every role finishes what it has in hand; keep ends only when it holds no sandbox. */
+/* Every role finishes what it has in hand. */
 void begin_stop(struct serve *s)
 {
         if (s->stopping)
@@ -318,10 +338,8 @@ void begin_stop(struct serve *s)
                 struct member *m = &s->members[i];
                 loop_timer_remove(m->again);
                 m->again = NULL;
-                if (!m->control)
-                        continue;
-                m->state = MEMBER_DRAINING;
-                peer_event(m->control, SERVE_DRAIN, &(struct serve_empty){0}, NULL, 0);
+                if (m->control && !m->row->outlives_serve)
+                        send_drain(m);
         }
         loop_timer_add(s->loop, DRAIN_MS, kill_rest, s);
         finish_if_all_gone(s);
