@@ -22,6 +22,11 @@ failures=0
 cleanup() {
         [ -n "$server" ] && p stop --all >/dev/null 2>&1
         [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+        # keep outlives its serve on purpose; ours is known by its log.
+        local pid
+        for pid in $(pgrep -f '^/paddock/'); do
+                [ "$(readlink "/proc/$pid/fd/2")" = "$dir/serve.log" ] && kill -9 "$pid"
+        done
         pkill -9 -f "$dir" 2>/dev/null
         rm -rf "$dir"
 }

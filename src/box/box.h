@@ -29,7 +29,7 @@ struct box {
         struct launch_created created;
         uint64_t received_us;
         /* of its end */
-        bool exited, stopped;
+        bool exited, stopped, stop_sent;
         struct init_exited exit;
 };
 

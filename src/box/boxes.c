@@ -206,10 +206,14 @@ size_t boxes_stop_all(struct boxes *all)
 {
         size_t n = 0;
         for (struct box *b = all->first; b; b = b->next) {
-                n += b->j.stage != JOURNAL_ENDED;
-                if (b->j.stage != JOURNAL_ENDED && b->control_io && box_stop(b, STOP_GRACE_MS) < 0)
-                        log_warn("box.stop", kv("id", b->j.result.id),
-                                 kv("error", "init does not answer"));
+                if (b->j.stage == JOURNAL_ENDED)
+                        continue;
+                n++;
+                if (!b->control_io || b->stop_sent)
+                        continue;
+                b->stop_sent = true; /* once: each asking would start the grace anew */
+                if (box_stop(b, STOP_GRACE_MS) < 0)
+                        log_warn("box.stop", kv("id", b->j.result.id), kv("error", "no answer"));
         }
         return n;
 }

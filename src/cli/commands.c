@@ -12,11 +12,12 @@
         X(index)                                                                                   \
         X(search)                                                                                  \
         X(ask)                                                                                     \
-        X(docs_list) X(docs_show) X(docs_remove) X(docs_status) X(volume_create) X(volume_list)    \
-                X(volume_show) X(volume_ls) X(volume_put) X(volume_get) X(volume_rm)               \
-                        X(volume_remove) X(serve) X(status) X(stop) X(reload) X(doctor)            \
-                                X(config_show) X(config_check) X(config_example) X(token_create)   \
-                                        X(token_list) X(token_revoke) X(help)
+        X(docs_list)                                                                               \
+        X(docs_show) X(docs_remove) X(docs_status) X(volume_create) X(volume_list) X(volume_show)  \
+                X(volume_ls) X(volume_put) X(volume_get) X(volume_rm) X(volume_remove) X(serve)    \
+                        X(status) X(stop) X(reload) X(doctor) X(config_show) X(config_check)       \
+                                X(config_example) X(token_create) X(token_list) X(token_revoke)    \
+                                        X(help)
 
 #define DECLARE(name) extern const struct command command_##name;
 #define POINTER(name) &command_##name,

@@ -398,13 +398,14 @@ TEST(httpd_upgrade_gives_the_socket_away)
 
 TEST(httpd_garbage_is_answered_or_closed_never_served)
 {
+        static const char two_lengths[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+                                          "Content-Length: 4\r\n\r\nabcd";
         static const char *const bad[] = {
                 "\r\n\r\n\r\n",
                 "GET\r\n\r\n",
                 "GET /hello HTTP/9.9\r\nHost: x\r\n\r\n",
                 "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
-                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: "
-                "4\r\n\r\nab",
+                two_lengths,
                 "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"};
         struct server s;
         struct client c;

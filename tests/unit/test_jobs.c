@@ -70,7 +70,7 @@ TEST(sandbox_that_launch_refuses_was_never_accepted)
         auto_json json_t *o = create(TRUE_BODY, 429);
         CHECK_STR(error_of(o), "launch says no");
         f->create_status = -EINVAL;
-        auto_json json_t *p = create(TRUE_BODY, 400);
+        json_decref(create(TRUE_BODY, 400));
         auto_json json_t *list = NULL;
         CHECK_INT(ask(f, "GET", "/v1/jobs", NULL, &list), ==, 200);
         CHECK_INT(json_array_size(json_object_get(list, "jobs")), ==, 0);
@@ -215,7 +215,7 @@ TEST(sandbox_name_that_runs_returns_the_one_that_runs)
         auto_json json_t *g = get("web");
         CHECK_STR(text_of(g, "id"), text_of(o, "id"));
         fake_end(f, &f->boxes[0], BOX_EXITED, 0);
-        auto_json json_t *e = wait_for("web");
+        json_decref(wait_for("web"));
         auto_json json_t *q = create("{\"argv\":[\"b\"],\"name\":\"web\"}", 201);
         CHECK(!str_eq(text_of(q, "id"), text_of(o, "id")));
         fixture_free(f);
@@ -296,10 +296,10 @@ TEST(sandbox_limits_have_a_configured_default_and_maximum)
         up();
         fixture_set(f, "sandbox.memory_max", "1073741824");
         fixture_set(f, "sandbox.timeout_max", "60000");
-        auto_json json_t *o = create(TRUE_BODY, 201);
+        json_decref(create(TRUE_BODY, 201));
         CHECK_INT(f->boxes[0].spec.wall_ms, ==, 60000);
-        auto_json json_t *p = create("{\"argv\":[\"a\"],\"memory_bytes\":2147483648}", 400);
-        auto_json json_t *q = create("{\"argv\":[\"a\"],\"timeout_ms\":0}", 201);
+        json_decref(create("{\"argv\":[\"a\"],\"memory_bytes\":2147483648}", 400));
+        json_decref(create("{\"argv\":[\"a\"],\"timeout_ms\":0}", 201));
         CHECK_INT(f->boxes[1].spec.wall_ms, ==, 60000);
         fixture_free(f);
 }
