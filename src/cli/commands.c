@@ -1,28 +1,27 @@
 /* The list of commands, in the order of the overview. */
 #include "cli/command.h"
 
-#define COMMANDS(X)                                                                                \
-        X(run)                                                                                     \
-        X(sandbox_list)                                                                            \
-        X(sandbox_show)                                                                            \
-        X(sandbox_stop)                                                                            \
-        X(sandbox_remove)                                                                          \
-        X(wait)                                                                                    \
-        X(logs)                                                                                    \
-        X(index)                                                                                   \
-        X(search)                                                                                  \
-        X(ask)                                                                                     \
-        X(docs_list)                                                                               \
-        X(docs_show) X(docs_remove) X(docs_status) X(volume_create) X(volume_list) X(volume_show)  \
-                X(volume_ls) X(volume_put) X(volume_get) X(volume_rm) X(volume_remove) X(serve)    \
-                        X(status) X(stop) X(reload) X(doctor) X(config_show) X(config_check)       \
-                                X(config_example) X(token_create) X(token_list) X(token_revoke)    \
-                                        X(help)
+extern const struct command command_run, command_sandbox_list, command_sandbox_show,
+        command_sandbox_stop, command_sandbox_remove, command_wait, command_logs, command_index,
+        command_search, command_ask, command_docs_list, command_docs_show, command_docs_remove,
+        command_docs_status, command_volume_create, command_volume_list, command_volume_show,
+        command_volume_ls, command_volume_put, command_volume_get, command_volume_rm,
+        command_volume_remove, command_serve, command_status, command_stop, command_reload,
+        command_doctor, command_config_show, command_config_check, command_config_example,
+        command_token_create, command_token_list, command_token_revoke, command_help;
 
-#define DECLARE(name) extern const struct command command_##name;
-#define POINTER(name) &command_##name,
-
-COMMANDS(DECLARE)
-
-const struct command *const commands[] = {COMMANDS(POINTER)};
+const struct command *const commands[] = {
+        &command_run,           &command_sandbox_list,   &command_sandbox_show,
+        &command_sandbox_stop,  &command_sandbox_remove, &command_wait,
+        &command_logs,          &command_index,          &command_search,
+        &command_ask,           &command_docs_list,      &command_docs_show,
+        &command_docs_remove,   &command_docs_status,    &command_volume_create,
+        &command_volume_list,   &command_volume_show,    &command_volume_ls,
+        &command_volume_put,    &command_volume_get,     &command_volume_rm,
+        &command_volume_remove, &command_serve,          &command_status,
+        &command_stop,          &command_reload,         &command_doctor,
+        &command_config_show,   &command_config_check,   &command_config_example,
+        &command_token_create,  &command_token_list,     &command_token_revoke,
+        &command_help,
+};
 const size_t commands_n = sizeof commands / sizeof commands[0];

@@ -84,7 +84,10 @@ static int list(struct invocation *inv)
         CLEANUP(table_freep) struct table *t = table_new(titles);
         size_t i;
         json_t *d;
-        json_array_foreach(json_object_get(answer, "documents"), i, d) add_row(t, d);
+        json_array_foreach(json_object_get(answer, "documents"), i, d)
+        {
+                add_row(t, d);
+        }
         table_print(t);
         return EXIT_DONE;
 }
@@ -124,7 +127,9 @@ static int status(struct invocation *inv)
                str_from_bytes(size, sizeof size, get_u64(counts, "size_bytes")),
                (unsigned long long)get_u64(counts, "passages"));
         json_object_foreach(by_status, key, n)
+        {
                 printf("  %s: %lld\n", key, (long long)json_integer_value(n));
+        }
         return EXIT_DONE;
 }
 

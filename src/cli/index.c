@@ -88,7 +88,10 @@ static int read_known(struct sync *s, struct err *err)
                 return r;
         size_t i;
         json_t *f;
-        json_array_foreach(files, i, f) json_object_set(s->known, get_str(f, "path"), f);
+        json_array_foreach(files, i, f)
+        {
+                json_object_set(s->known, get_str(f, "path"), f);
+        }
         return 0;
 }
 

@@ -31,7 +31,11 @@ void passages_print(const json_t *hits)
 {
         size_t i;
         json_t *hit;
-        json_array_foreach((json_t *)hits, i, hit) print_hit(i + 1, hit);
+        json_array_foreach((json_t *)hits, i, hit)
+        {
+                print_hit(i + 1, hit);
+        }
+
         if (json_array_size(hits) == 0)
                 puts("Nothing found.");
 }

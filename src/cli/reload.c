@@ -5,9 +5,13 @@ static void print_reload(const json_t *answer)
         size_t i;
         json_t *change;
         const json_t *changes = list_in(answer, "changes");
-        json_array_foreach((json_t *)changes, i, change) printf(
-                "%s: %s\n", get_str(change, "option"),
-                json_is_true(json_object_get(change, "applied")) ? "applied" : "needs a restart");
+        json_array_foreach((json_t *)changes, i, change)
+        {
+                printf("%s: %s\n", get_str(change, "option"),
+                       json_is_true(json_object_get(change, "applied")) ? "applied"
+                                                                        : "needs a restart");
+        }
+
         if (json_array_size(changes) == 0)
                 puts("Nothing has changed.");
 }

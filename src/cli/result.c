@@ -65,5 +65,8 @@ void result_print_enforcement(const json_t *enforcement, const json_t *result)
                 (double)get_u64(result, "run_ms") / 1000, (double)get_u64(result, "cpu_us") / 1e6,
                 str_from_bytes(size, sizeof size, get_u64(result, "peak_memory_bytes")));
         fprintf(stderr, "in force:\n");
-        json_object_foreach((json_t *)enforcement, key, v) print_value(key, v);
+        json_object_foreach((json_t *)enforcement, key, v)
+        {
+                print_value(key, v);
+        }
 }

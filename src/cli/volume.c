@@ -92,7 +92,11 @@ static int show(struct invocation *inv)
         size_t i;
         json_t *f;
         uint64_t bytes = 0;
-        json_array_foreach(files, i, f) bytes += get_u64(f, "size_bytes");
+        json_array_foreach(files, i, f)
+        {
+                bytes += get_u64(f, "size_bytes");
+        }
+
         auto_json json_t *answer =
                 json_pack("{s:s,s:I,s:I}", "name", inv->operands[0], "files",
                           (json_int_t)json_array_size(files), "size_bytes", (json_int_t)bytes);
