@@ -20,7 +20,7 @@ CPPFLAGS  = -D_GNU_SOURCE $(DEFS) -Isrc -I$(GEN) -isystem /usr/include/libxml2 -
             -DPADDOCK_VERSION='"$(VERSION)"'
 LDFLAGS  := -pie -Wl,-z,relro,-z,now,--gc-sections,--as-needed,--build-id=sha1
 
-.PHONY: all help deps run install uninstall clean
+.PHONY: all help deps run man install uninstall clean
 all: programs
 
 ## make            build everything under build/
@@ -29,6 +29,7 @@ all: programs
 ## make lint       formatting, static checks, shell scripts, layers
 ## make fuzz T=x   fuzz one parser (FUZZ_SECONDS=n); fuzz/ lists them
 ## make bench      measure beside the peers and write docs/PERFORMANCE.md
+## make man        manual pages and shell completion into build/man
 ## make install    into $(DESTDIR)$(PREFIX); make uninstall removes it
 help:
 	@sed -n 's/^## //p' Makefile
@@ -41,6 +42,8 @@ deps:
 run: deps
 	@$(MAKE) -j$$(nproc) --no-print-directory -s all
 	@tools/run-demo
+man: programs
+	tools/make-man $(B)/bin/paddock build/man
 bench: deps
 	$(MAKE) -j$$(nproc) all
 	bench/run
