@@ -5,6 +5,7 @@
 #include "link/keep.h"
 #include "role/role.h"
 #include "base/str.h"
+#include <sys/resource.h>
 
 #define DRAIN_STEP_MS 20
 
@@ -20,9 +21,21 @@ static struct peer *find_peer(void *ctx, const char *name)
         return role_peer(l->run, name);
 }
 
+/* Two descriptors for each running sandbox, beside some for the moment of making. */
+static void allow_many_files(void)
+{
+        struct rlimit l;
+        if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+                return;
+        l.rlim_cur = l.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+                log_warn("launch.files", kv("error", "the limit of descriptors stays, ignoring"));
+}
+
 static int start(struct role_run *run, void **ret_ctx, struct err *err)
 {
         launch.run = run;
+        allow_many_files();
         struct host_options o = {.rootful = role_rootful(run), .state_fd = role_state_fd(run)};
         int r = host_new(&o, &launch.host, err);
         if (r < 0)
