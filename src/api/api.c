@@ -19,8 +19,9 @@
 #include <sys/socket.h>
 
 #define DRAIN_STEP_MS 50
-#define DRAIN_MAX_MS  5000 /* then what is left is cut: long waits and streams */
-#define JOBS_KEPT     2000 /* ended ones, with their output */
+#define DRAIN_MAX_MS  5000 /* then what is left is cut: slow uploads and downloads */
+#define JOBS_KEPT     2000 /* ended ones */
+#define PRUNE_MS      3600000
 
 const char *api_setting(const struct api *a, const char *name)
 {
@@ -66,20 +67,32 @@ static void note_surplus(void *ctx, const struct job_row *row)
         snprintf(s->ids[s->n++], sizeof *s->ids, "%s", row->id);
 }
 
-/* Old jobs go with their output, so that the state directory does not grow for ever. */
+/* Old jobs go with their output, and old output before its job, so that the state directory does
+ * not grow for ever. */
 static void prune(struct api *a)
 {
         struct surplus s = {0};
         struct err err = {0};
-        int r = jobs_surplus(a->db, JOBS_KEPT, note_surplus, &s, &err);
+        uint64_t bytes = 0;
+        int r = jobs_surplus(a->db, 0, note_surplus, &s, &err); /* all that ended, newest first */
         for (size_t i = 0; i < s.n && r == 0; i++) {
-                r = jobs_delete(a->db, s.ids[i], &err);
-                if (r == 0 && outlog_remove(a->logs_fd, s.ids[i]) < 0)
+                bytes += outlog_bytes(a->logs_fd, s.ids[i]);
+                if ((bytes > LOGS_KEPT_BYTES || i >= JOBS_KEPT) &&
+                    outlog_remove(a->logs_fd, s.ids[i]) < 0)
                         log_warn("api.prune", kv("id", (const char *)s.ids[i]));
+                if (i >= JOBS_KEPT)
+                        r = jobs_delete(a->db, s.ids[i], &err);
         }
         if (r < 0)
                 log_warn("api.prune", kv("error", err_text(&err)));
         free(s.ids);
+}
+
+static void prune_again(void *ctx)
+{
+        struct api *a = ctx;
+        prune(a);
+        a->prune_timer = loop_timer_add(a->env.loop, PRUNE_MS, prune_again, a);
 }
 
 static int open_state(struct api *a, struct err *err)
@@ -94,7 +107,7 @@ static int open_state(struct api *a, struct err *err)
         r = db_open(path, &store_schema, &a->db, err);
         if (r < 0)
                 return r;
-        prune(a);
+        prune_again(a);
         return jobs_open(a->db, restore, a, err);
 }
 
@@ -133,6 +146,7 @@ void api_free(struct api *a)
         pool_free(a->pool);
         loop_timer_remove(a->drain_timer);
         loop_timer_remove(a->idle_timer);
+        loop_timer_remove(a->prune_timer);
         metrics_free(a->counters);
         db_close(a->db);
         if (a->logs_fd >= 0)
@@ -254,5 +268,8 @@ void api_drain(struct api *a, loop_fn fn, void *ctx)
         a->drained_ctx = ctx;
         a->drain_until_ms = clock_boot_ms() + DRAIN_MAX_MS;
         httpd_stop_accepting(a->http);
+        for (struct live *j = a->jobs; j; j = j->next)
+                live_tell(j, LIVE_DRAIN);
+        streams_cut(a);
         a->drain_timer = loop_timer_add(a->env.loop, 0, drain_step, a);
 }

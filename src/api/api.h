@@ -45,9 +45,9 @@ struct api {
         bool draining;
         loop_fn drained;
         void *drained_ctx;
-        struct loop_timer *drain_timer;
         struct loop_timer *idle_timer;
         uint64_t used_ms; /* on the boot clock: the last request */
+        struct loop_timer *drain_timer, *prune_timer;
         uint64_t drain_until_ms;
 };
 

@@ -307,7 +307,7 @@ void box_peer_up(struct api *a, const char *role)
                 if (str_eq(role, "launch"))
                         ask_launch((struct box *)j);
                 if (str_eq(role, "keep"))
-                        box_unkeep_stdin((struct box *)j);
+                        box_put_kept((struct box *)j);
                 if (str_eq(role, "keep") || str_eq(role, "launch"))
                         ask_keep((struct box *)j);
         }

@@ -76,8 +76,9 @@ void box_free(struct box *b);
 /* box_pump.c */
 void box_pump_start(struct box *b, int in, int out, int err); /* owns them; -1 = none */
 void box_pump_stop(struct box *b);
-/* After the end of stdin, and again when keep is back: it may have missed it. */
-void box_unkeep_stdin(struct box *b);
+/* Gives keep copies of what is open here: after the end of stdin, and to a keep that was started
+ * again and has nothing. */
+void box_put_kept(struct box *b);
 bool box_pump_done(const struct box *b); /* both streams are at their end */
 /* box.c: both streams are at their end. */
 void box_drained(struct box *b);

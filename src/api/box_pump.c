@@ -108,18 +108,15 @@ static void put_kept(void *ctx UNUSED, const struct peer_answer *a)
                 log_warn("box.keep", kv("error", err_text(a->err)));
 }
 
-/* keep holds a copy of our end of stdin: the sandbox sees the end of it only when that is gone too.
- */
-void box_unkeep_stdin(struct box *b)
+void box_put_kept(struct box *b)
 {
-        if (b->in >= 0 || !b->got_pipes)
-                return;
         struct peer *keep = api_peer(b->live.api, "keep");
         struct keep_key key = {.name = "stdio"};
+        int fds[3] = {b->in, b->out.fd, b->err.fd};
+        uint32_t from = b->in < 0; /* two: without stdin */
         memcpy(key.id, b->live.id, sizeof key.id);
-        int fds[2] = {b->out.fd, b->err.fd};
-        if (keep && fds[0] >= 0 && fds[1] >= 0)
-                peer_call(keep, KEEP_PUT, &key, fds, 2, put_kept, NULL);
+        if (keep && fds[1] >= 0 && fds[2] >= 0)
+                peer_call(keep, KEEP_PUT, &key, fds + from, 3 - from, put_kept, NULL);
 }
 
 static void close_stdin(struct box *b)
@@ -138,7 +135,8 @@ void box_stdin_end(struct box *b)
         if (b->in < 0)
                 return;
         close_stdin(b);
-        box_unkeep_stdin(b);
+        /* keep has a copy of our end: only without that the sandbox sees the end of its stdin. */
+        box_put_kept(b);
 }
 
 int64_t box_stdin(struct box *b, const void *p, size_t n)

@@ -142,8 +142,9 @@ static void told(void *ctx, enum live_event ev)
         struct subscriber *s = ctx;
         if (ev == LIVE_PROGRESS && s->out.len < EVENTS_MAX / 2 &&
             put_progress(s, (struct run *)s->watch.job) < 0)
-                s->end_put = true; /* no memory: what is there is sent, then it is closed */
-        if ((ev == LIVE_PROGRESS || ev == LIVE_ENDED) && s->c->rq)
+                s->end_put = true;      /* no memory: what is there is sent, then it is closed */
+        s->end_put |= ev == LIVE_DRAIN; /* the client comes back and asks again */
+        if (s->c->rq)
                 http_reply_more(s->c->rq);
 }
 

@@ -131,7 +131,7 @@ static void wait_done(struct wait *w)
 
 static void wait_told(void *ctx, enum live_event ev)
 {
-        if (ev == LIVE_ENDED)
+        if (ev == LIVE_ENDED || ev == LIVE_DRAIN)
                 wait_done(ctx);
 }
 
@@ -236,7 +236,8 @@ static ssize_t logs_source(void *ctx, char *dst, size_t max)
 static void logs_told(void *ctx, enum live_event ev)
 {
         struct logs *l = ctx;
-        if ((ev == LIVE_OUTPUT || ev == LIVE_ENDED) && l->c->rq)
+        l->follow &= ev != LIVE_DRAIN;
+        if (ev != LIVE_DIRECT && l->c->rq)
                 http_reply_more(l->c->rq);
 }
 

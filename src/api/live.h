@@ -13,6 +13,7 @@ enum live_event {
         LIVE_DIRECT,   /* bytes that are not stored (box.h) */
         LIVE_STDIN,    /* the sandbox takes stdin again */
         LIVE_PROGRESS, /* of an index run */
+        LIVE_DRAIN,    /* this server is being stopped: who waits does not wait on */
         LIVE_ENDED,    /* the result is in the store */
 };
 

@@ -235,6 +235,14 @@ int outlog_remove(int dirfd, const char *id)
         return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+uint64_t outlog_bytes(int dirfd, const char *id)
+{
+        char name[40];
+        struct stat st;
+        name_of(name, id);
+        return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
 /* ---- readers ---- */
 
 int outlog_read_open(int dirfd, const char *id, struct outlog_cursor *ret)

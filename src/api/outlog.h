@@ -33,6 +33,7 @@ void outlog_stdin_add(struct outlog *o, uint64_t n);
 bool outlog_stdin_ended(const struct outlog *o);
 void outlog_stdin_end(struct outlog *o);
 MUST_CHECK int outlog_remove(int dirfd, const char *id);
+uint64_t outlog_bytes(int dirfd, const char *id); /* on disk; 0 when there is none */
 
 struct outlog_cursor {
         int fd;             /* -1: there is no log */

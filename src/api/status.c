@@ -80,7 +80,11 @@ void status_get(struct call *c)
                 s->waiting++;
                 peer_call(serve, SERVE_STATUS, &nothing, NULL, 0, on_role, s);
         }
-        if (rag && volumes_find(c->api->db, c->who.user.id, "docs", &docs, NULL) == 0) {
+        bool has_docs = volumes_find(c->api->db, c->who.user.id, "docs", &docs, NULL) == 0;
+        if (!has_docs) {
+                json_decref(s->docs);
+                s->docs = json_pack("{s:i,s:i,s:i}", "docs", 0, "passages", 0, "failed", 0);
+        } else if (rag) {
                 struct rag_list *req = xcalloc(1, sizeof *req);
                 snprintf(req->space, sizeof req->space, "%s", docs.id);
                 s->waiting++;

@@ -32,12 +32,20 @@ void volumes_get(struct call *c)
         call_json(c, 200, json_pack("{s:o}", "volumes", list));
 }
 
+struct first_use {
+        struct api *api;
+        struct volume v;
+};
+
 static void on_default_made(void *ctx, const struct peer_answer *a)
 {
-        struct volume *v = ctx;
-        if (a->status < 0) /* the next use tries again */
-                log_error("volume.create", kv("id", v->id), kv("error", err_text(a->err)));
-        free(v);
+        struct first_use *m = ctx;
+        if (a->status < 0) {
+                log_warn("volume.create", kv("id", (const char *)m->v.id),
+                         kv("error", err_text(a->err)));
+                (void)!volumes_delete(m->api->db, m->v.id, NULL); /* the next use tries again */
+        }
+        free(m);
 }
 
 /* The default volume is made on first use. Its folder is asked for on the same link as whatever
@@ -51,10 +59,10 @@ static int make_default(struct call *c, struct volume *ret, struct err *err)
         int r = volumes_create(c->api->db, c->who.user.id, DEFAULT_VOLUME, ret, err);
         if (r < 0)
                 return r;
-        struct volume *copy = xmalloc(sizeof *copy);
-        *copy = *ret;
+        struct first_use *m = xmalloc(sizeof *m);
+        *m = (struct first_use){c->api, *ret};
         memcpy(id.id, ret->id, sizeof id.id);
-        peer_call(launch, LAUNCH_VOLUME_CREATE, &id, NULL, 0, on_default_made, copy);
+        peer_call(launch, LAUNCH_VOLUME_CREATE, &id, NULL, 0, on_default_made, m);
         return 0;
 }
 

@@ -40,7 +40,7 @@ MUST_CHECK int jobs_list(struct db *db, int64_t owner, const char *kind, const c
                          uint32_t limit, job_fn fn, void *ctx, struct err *err);
 /* All that have not ended, oldest first. */
 MUST_CHECK int jobs_open(struct db *db, job_fn fn, void *ctx, struct err *err);
-/* The oldest ended ones beyond the newest `keep`. */
+/* The ended ones beyond the newest `keep`, newest first. */
 MUST_CHECK int jobs_surplus(struct db *db, uint32_t keep, job_fn fn, void *ctx, struct err *err);
 
 struct job_counts {

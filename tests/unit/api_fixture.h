@@ -346,6 +346,43 @@ static inline void fake_reload(void *ctx UNUSED, struct peer_request *rq, const 
         peer_reply(rq, &c, NULL, 0, false);
 }
 
+/* ---- rag: an empty index, unless the test brings its own ---- */
+
+static inline void fake_no_docs(void *ctx UNUSED, struct peer_request *rq, const void *req UNUSED,
+                                int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct rag_doc last = {0};
+        peer_reply(rq, &last, NULL, 0, false);
+}
+
+static inline void fake_no_hits(void *ctx UNUSED, struct peer_request *rq, const void *req UNUSED,
+                                int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct rag_hit last = {.text = {"", 0}};
+        peer_reply(rq, &last, NULL, 0, false);
+}
+
+static inline void fake_no_count(void *ctx UNUSED, struct peer_request *rq, const void *req UNUSED,
+                                 int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct rag_count none = {0};
+        peer_reply(rq, &none, NULL, 0, false);
+}
+
+static inline void fake_no_index(void *ctx UNUSED, struct peer_request *rq, const void *req UNUSED,
+                                 int *fds UNUSED, uint32_t n UNUSED)
+{
+        peer_fail(rq, -EIO, "the fake indexes nothing");
+}
+
+static const struct peer_handler fake_rag_handlers[] = {{RAG_INDEX, fake_no_index},
+                                                        {RAG_SEARCH, fake_no_hits},
+                                                        {RAG_DOCS, fake_no_docs},
+                                                        {RAG_PASSAGES, fake_no_hits},
+                                                        {RAG_REMOVE, fake_no_count},
+                                                        {RAG_STATUS, fake_no_count},
+                                                        {0, NULL}};
+
 /* ---- the whole ---- */
 
 static inline void fixture_link(struct fixture *f, const struct peer_ops *near_ops,
@@ -397,7 +434,8 @@ static inline void fixture_serve_up(struct fixture *f)
 static inline void fixture_rag_up(struct fixture *f)
 {
         static struct peer_ops far;
-        far = (struct peer_ops){&rag_link, f->rag_handlers, NULL};
+        far = (struct peer_ops){&rag_link, f->rag_handlers ? f->rag_handlers : fake_rag_handlers,
+                                NULL};
         fixture_link(f, &api_rag_ops, &far, &f->near_rag, &f->far_rag, f->rag_ctx);
         api_peer_up(f->api, "rag");
 }
@@ -429,8 +467,7 @@ static inline void fixture_api_up(struct fixture *f)
         fixture_launch_up(f);
         fixture_keep_up(f);
         fixture_serve_up(f);
-        if (f->rag_handlers)
-                fixture_rag_up(f);
+        fixture_rag_up(f);
 }
 
 /* As kill -9: nothing is said to anybody, the descriptors close. Links first, see api_free. */

@@ -356,6 +356,7 @@ TEST(search_and_ask_stay_in_the_volume_of_who_asks)
 TEST(search_without_rag_is_unavailable)
 {
         up();
+        CHECK_INT(ask(f, "POST", "/v1/volumes", "{\"name\":\"docs\"}", NULL), ==, 201);
         fixture_down(&f->near_rag, &f->far_rag);
         CHECK_INT(ask(f, "POST", "/v1/search", "{\"query\":\"x\"}", NULL), ==, 503);
         CHECK_INT(searches, ==, 0);

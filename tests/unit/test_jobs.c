@@ -186,6 +186,29 @@ TEST(sandbox_runs_on_while_the_api_is_started_again)
         fixture_free(f);
 }
 
+/* keep dies and comes back with nothing: the api gives it its copies again, so that the next death
+ * of the api costs no output. */
+TEST(sandbox_descriptors_are_kept_again_by_a_new_keep)
+{
+        up();
+        auto_json json_t *o = create("{\"argv\":[\"cat\"],\"stdin\":true}", 201);
+        fixture_turns(f, 5);
+        fixture_down(&f->near_keep, &f->far_keep);
+        for (size_t i = 0; i < f->n_kept; i++)
+                fake_keep_drop(f, &f->kept[i].key);
+        fixture_keep_up(f);
+        fixture_turns(f, 5);
+        fixture_api_down(f);
+        CHECK_INT(write(f->boxes[0].out, "meanwhile", 9), ==, 9);
+        fixture_api_up(f);
+        fixture_turns(f, 10);
+        fake_end(f, &f->boxes[0], BOX_EXITED, 0);
+        auto_json json_t *e = wait_for(text_of(o, "id"));
+        CHECK_INT(json_integer_value(json_object_get(json_object_get(e, "result"), "output_bytes")),
+                  ==, 9);
+        fixture_free(f);
+}
+
 TEST(sandbox_that_vanished_with_the_api_is_lost_with_what_it_wrote)
 {
         up();

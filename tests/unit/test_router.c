@@ -1,4 +1,4 @@
-#include "api_fixture.h"
+#include "files_fake.h"
 #include "api/router.h"
 
 static struct fixture *f;
@@ -6,6 +6,7 @@ static struct fixture *f;
 static void up(void)
 {
         f = fixture_new();
+        f->on_create = fake_program_start;
         fixture_api_up(f);
 }
 
@@ -186,6 +187,8 @@ TEST(openapi_a_stranger_finds_nothing_and_may_not_command)
         up();
         user_token(f, "mallory", "member", mallory);
         walk(as_stranger);
+        fixture_api_down(f);
+        fake_programs_done();
         fixture_free(f);
 }
 
