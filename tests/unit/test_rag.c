@@ -148,6 +148,24 @@ TEST(rag_touched_file_keeps_its_passages)
         CHECK_FOUND(&b, "alpha", "a.txt#0");
 }
 
+TEST(rag_change_under_an_old_time_is_seen)
+{
+        auto_bench struct bench b = bench_new();
+        put_file(b.docs, "a.txt", "alpha\n");
+        auto_free char *path = xasprintf("%s/a.txt", b.docs);
+        struct stat st;
+        usleep(30000);
+        index_ok(&b);
+        CHECK(stat(path, &st) == 0);
+        put_file(b.docs, "a.txt", "gamma\n"); /* same inode, same size */
+        struct timespec old[2] = {st.st_atim, st.st_mtim};
+        CHECK(utimensat(AT_FDCWD, path, old, 0) == 0);
+        struct indexed x = index_ok(&b);
+        CHECK_INT(x.end.changed, ==, 1);
+        CHECK_FOUND(&b, "gamma", "a.txt#0");
+        CHECK_FOUND(&b, "alpha", "");
+}
+
 TEST(rag_vanished_volume_deletes_nothing)
 {
         auto_bench struct bench b = bench_new();
