@@ -62,7 +62,8 @@ TEST(pdf_running_heads_and_contents_are_left_out)
                 "1.1 Alpha . . . . . . . . . . 2\n1.2 Beta . . . . . . . . . . 3\n"
                 "1.3 Gamma . . . . . . . . . . 2\n1.4 Delta . . . . . . . . . . 3\n"
                 "1.5 Epsilon . . . . . . . . . 2\n1.6 Zeta . . . . . . . . . . 3\n"
-                "1.7 Eta . . . . . . . . . . . 2\n1.8 Theta . . . . . . . . . 3\n\ni",
+                "1.7 Eta . . . . . . . . . . . 2\n1.8 Theta . . . . . . . . . 3\n\nA line without "
+                "dots\n\ni",
                 "The Book, Release 1\n\n1.1 Alpha\n\nWords about alpha.\n\n1.1. Alpha\n\n2",
                 "The Book, Release 1\n\n1.2 Beta\n\nWords about beta.\n\n1.2. Beta\n\n3"};
         auto_free char *pdf = make_pdf(pages, 3, "The Book");

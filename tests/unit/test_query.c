@@ -146,6 +146,15 @@ TEST(search_prefers_more_words_headings_and_phrases)
         CHECK_HITS(&s, "***", "", 10, "");
 }
 
+TEST(search_a_heading_that_is_the_question_wins)
+{
+        auto_space struct space s = space_new();
+        put(&s, "often", "", "Misc", "find file, find file, find file, find file, find file");
+        put(&s, "asked", "", "How to find a file", "Type its name behind the command and wait.");
+        put(&s, "x", "", "", "Other words.");
+        CHECK_HITS(&s, "how do I find a file", "", 10, "asked often");
+}
+
 TEST(search_words_that_every_passage_has_still_rank)
 {
         auto_space struct space s = space_new();

@@ -132,6 +132,11 @@ TEST(rag_two_files_for_one_that_is_gone)
         CHECK_INT(x.end.total, ==, 2);
         auto_free char *hits = found(&b, "same", "");
         CHECK_INT(strlen(hits), ==, strlen("b.txt#0")); /* one stands for both */
+        CLEANUP(manifest_closep) struct manifest *m = NULL;
+        struct manifest_counts c;
+        CHECK_INT(manifest_open_reader(b.database, &m, NULL), ==, 0);
+        CHECK_INT(manifest_count(m, &c, NULL), ==, 0);
+        CHECK_INT(c.docs, ==, 2);
 }
 
 TEST(rag_touched_file_keeps_its_passages)
