@@ -61,6 +61,7 @@ else
 fi
 
 # It leaves by itself when nothing uses it.
+rm -rf "$dir/.config"
 timeout 30 "$paddock" serve --detach --private --set serve.idle_exit=1s --state-dir "$dir/idle" --socket "$dir/idle.sock"
 gone() { # asking it would keep it
         ! pgrep -f "serve.*--state-dir $dir/idle" >/dev/null

@@ -16,14 +16,20 @@ is "128 and the signal" "$code" 139
 run run --timeout 200ms -- sleep 60
 is "time limit" "$code" 124
 has "time limit said" "$err" "time limit"
-run run -m 32M -- python3 -c 'x = bytearray(300 << 20)'
-is "memory limit" "$code" 137
+run run --json -- true
+if [ "$(jq -r .enforcement.memory_limit <<<"$out")" = true ]; then
+        run run -m 32M -- python3 -c 'x = bytearray(300 << 20)'
+        is "memory limit" "$code" 137
+        has "memory limit said" "$err" "memory limit"
+else
+        skip "memory limit" "a control group for memory that we may write"
+fi
 run run -- /no/such/program
 is "a program that is not there" "$code" 127
 run run -e A=1 -e B='x=y z' -w /tmp -- sh -c 'echo "$A/$B/$(pwd)"'
 is "environment and workdir" "$out" "1/x=y z//tmp"
 run run -- sh -c 'echo "$HOME"; id -u'
-check "the caller's environment stays outside" sh -c "! grep -q '$HOME' '$dir/out'"
+check "the caller's environment stays outside" sh -c "test -s '$dir/run.out' && ! grep -q '$HOME' '$dir/run.out'"
 
 head -c 10000000 /dev/urandom >"$dir/data"
 for i in 1 2 3; do
