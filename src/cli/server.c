@@ -115,8 +115,50 @@ static void sleep_ms(unsigned ms)
         nanosleep(&t, NULL);
 }
 
+/* True when a systemd of this user runs: it can give the server control groups of its own. */
+static bool has_user_manager(void)
+{
+        char path[DIR_TEXT_MAX];
+        const char *run = env_dir("XDG_RUNTIME_DIR");
+        return run && put_path(path, run, "/systemd/private", NULL) == 0 && access(path, F_OK) == 0;
+}
+
+/* systemd-run in front of the command: a transient unit that may divide its control group and whose
+ * sandboxes outlive it. */
+static void exec_as_unit(const char *const *args, const char *log_path)
+{
+        char exe[DIR_TEXT_MAX], log[DIR_TEXT_MAX + 64];
+        const char *const front[] = {"systemd-run",
+                                     "--user",
+                                     "--quiet",
+                                     "--collect",
+                                     "-p",
+                                     "Delegate=yes",
+                                     "-p",
+                                     "KillMode=process",
+                                     "-p",
+                                     log,
+                                     "--setenv=XDG_CONFIG_HOME",
+                                     "--setenv=HOME",
+                                     "--",
+                                     exe};
+        size_t n = ARRAY_LEN(front), n_args = 0;
+        while (args[n_args])
+                n_args++;
+        auto_free const char **argv = xcalloc(n + n_args + 1, sizeof *argv);
+        memcpy(argv, front, sizeof front);
+        ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+        if (len < 0)
+                return;
+        exe[len] = '\0';
+        snprintf(log, sizeof log, "StandardError=append:%s", log_path);
+        for (size_t i = 1; i < n_args; i++)
+                argv[n++] = args[i];
+        execvp(argv[0], (char *const *)argv);
+}
+
 /* In the child: a session of its own, nothing of ours but the log. */
-NORETURN static void become_server(const char *const *args, const char *log_path)
+NORETURN static void become_server(const char *const *args, const char *log_path, bool as_unit)
 {
         int null = open("/dev/null", O_RDWR);
         int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
@@ -125,18 +167,24 @@ NORETURN static void become_server(const char *const *args, const char *log_path
         dup2(null, STDIN_FILENO);
         dup2(log, STDOUT_FILENO);
         dup2(log, STDERR_FILENO);
-        execv("/proc/self/exe", (char *const *)args);
+        if (as_unit)
+                exec_as_unit(args, log_path);
+        else
+                execv("/proc/self/exe", (char *const *)args);
         _exit(127);
 }
 
+/* The child may end with 0 before: systemd-run has handed the server over. */
 static int wait_ready(pid_t pid, const char *socket, const char *log_path, struct err *err)
 {
         uint64_t end = clock_boot_ms() + START_TIMEOUT_MS;
         for (;;) {
-                int status;
+                int status = 0;
                 if (server_ready(socket, NULL) == 0)
                         return 0;
-                if (waitpid(pid, &status, WNOHANG) == pid)
+                if (pid > 0 && waitpid(pid, &status, WNOHANG) == pid)
+                        pid = -1;
+                if (status)
                         return err_set(err, -ECONNREFUSED,
                                        "the server ended while it started (%s %d); see %s",
                                        WIFSIGNALED(status) ? "signal" : "status",
@@ -149,15 +197,24 @@ static int wait_ready(pid_t pid, const char *socket, const char *log_path, struc
         }
 }
 
-int server_spawn(const char *const *args, const char *socket, const char *log_path, struct err *err)
+static int spawn(const char *const *args, const char *socket, const char *log_path, bool as_unit,
+                 struct err *err)
 {
         fflush(NULL);
         pid_t pid = fork();
         if (pid < 0)
                 return err_sys(err, -errno, "fork");
         if (pid == 0)
-                become_server(args, log_path);
+                become_server(args, log_path, as_unit);
         return wait_ready(pid, socket, log_path, err);
+}
+
+int server_spawn(const char *const *args, const char *socket, const char *log_path, struct err *err)
+{
+        /* A manager that cannot do it is no reason not to start at all. */
+        if (has_user_manager() && spawn(args, socket, log_path, true, NULL) == 0)
+                return 0;
+        return spawn(args, socket, log_path, false, err);
 }
 
 static int start_own(const struct server *s, struct err *err)

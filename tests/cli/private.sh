@@ -48,6 +48,30 @@ is "XDG places" "$out" there
 check "socket in the runtime directory" test -S "$dir/run/paddock/paddock.sock"
 check "state in the state directory" test -d "$dir/st/paddock"
 run stop --all
+
+# Where there is a user manager the server becomes a transient unit of it: a systemd-run of the
+# test's own stands in.
+mkdir -p "$dir/run/systemd" "$dir/bin"
+touch "$dir/run/systemd/private"
+cat >"$dir/bin/systemd-run" <<END
+#!/bin/bash
+echo "\$*" >>"$dir/units"
+[ -e "$dir/manager-is-broken" ] && exit 1
+while [ "\$1" != -- ]; do shift; done
+shift
+"\$@" >/dev/null 2>&1 &
+END
+chmod +x "$dir/bin/systemd-run"
+PATH=$dir/bin:$PATH
+run run -- echo unit
+is "a transient unit" "$out" unit
+has "which may divide its control group" "$(cat "$dir/units")" "-p Delegate=yes -p KillMode=process"
+run stop --all
+touch "$dir/manager-is-broken"
+run run -- echo without
+is "a manager that cannot" "$out" without
+is "was asked all the same" "$(wc -l <"$dir/units")" 2
+run stop --all
 unset XDG_RUNTIME_DIR XDG_STATE_HOME
 
 mkdir -p "$dir/.config/paddock"
