@@ -12,7 +12,7 @@ DESTDIR  :=
 Q        := @
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
-            -Wwrite-strings -Wpointer-arith -Wundef -Wno-unknown-warning-option -Wno-format-truncation -Werror
+            -Wwrite-strings -Wpointer-arith -Wundef -Wno-unknown-warning-option -Wno-unused-command-line-argument -Wno-format-truncation -Werror
 HARD     := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 OPT      := -O2 -g
 CFLAGS    = -std=gnu17 $(OPT) $(WARN) $(HARD) -ffunction-sections -fdata-sections -pthread
