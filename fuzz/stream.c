@@ -18,7 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 int r;
                 while ((r = stream_next(&b, &f)) == 1) {
                         buf_clear(&again);
-                        assert(stream_put(&again, f.type, f.data, f.len) == 0);
+                        r = stream_put(&again, f.type, f.data, f.len);
+                        if (r == -ENOMEM) /* the torture build */
+                                return 0;
+                        assert(r == 0);
                         assert(again.len == STREAM_HEAD + f.len);
                         assert(memcmp(again.data, b.data, again.len) == 0);
                         buf_consume(&b, STREAM_HEAD + f.len);

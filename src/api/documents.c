@@ -48,7 +48,7 @@ static struct docs *docs_new(struct call *c)
 {
         const char *name = call_query(c, "volume");
         struct docs *d = xcalloc(1, sizeof *d);
-        if (!volume_of_call(c, name && *name ? name : "docs", &d->v)) {
+        if (!volume_of_call(c, name, &d->v)) {
                 free(d);
                 return NULL;
         }

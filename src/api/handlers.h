@@ -61,6 +61,7 @@ void ask_post(struct call *c);
  * new reference); or NULL, and 404 was answered: also for another's. */
 json_t *job_of_call(struct call *c, const char *kind, char ret_id[ID_TEXT_LEN + 1]);
 json_t *job_load(struct api *a, const char *id); /* NULL when it is gone */
-/* volumes.c: the caller's volume of that name, NULL or "": "docs", which is made on first use.
- * false: answered. */
+/* volumes.c: the caller's volume of that name; NULL or "" is "docs". false: answered. */
 MUST_CHECK bool volume_of_call(struct call *c, const char *name, struct volume *ret);
+/* The same, and "docs" is made when it is not there yet: for what puts, indexes or asks. */
+MUST_CHECK bool volume_need(struct call *c, const char *name, struct volume *ret);

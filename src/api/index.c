@@ -66,7 +66,7 @@ void index_post(struct call *c)
                 r = json_read_bool(c->body, "force", JSON_OPTIONAL, &rq->force, &err);
         if (r < 0)
                 call_fail_err(c, &err);
-        else if (volume_of_call(c, volume, &v))
+        else if (volume_need(c, volume, &v))
                 start_run(c, &v, rq);
 }
 

@@ -77,7 +77,7 @@ void hits_ask(struct call *c, const char *key, hits_fn fn)
         struct peer *rag = NULL;
         if (read_query(c, key, &s->query, volume, &err) < 0)
                 call_fail_err(c, &err);
-        else if (volume_of_call(c, volume, &v))
+        else if (volume_need(c, volume, &v))
                 rag = call_peer(c, "rag");
         if (!rag) { /* answered */
                 free(s);

@@ -36,7 +36,9 @@ static struct access *access_new(struct call *c, struct volume *ret_v)
                 call_fail(c, -EINVAL, "path: not a path inside a volume");
                 return NULL;
         }
-        if (!volume_of_call(c, call_param(c, "name"), ret_v))
+        bool put = str_eq(http_method(c->rq), "PUT");
+        const char *name = call_param(c, "name");
+        if (!(put ? volume_need(c, name, ret_v) : volume_of_call(c, name, ret_v)))
                 return NULL;
         struct access *x = xcalloc(1, sizeof *x);
         x->c = c;

@@ -66,16 +66,26 @@ static int make_default(struct call *c, struct volume *ret, struct err *err)
         return 0;
 }
 
-bool volume_of_call(struct call *c, const char *name, struct volume *ret)
+static bool take(struct call *c, const char *name, bool make, struct volume *ret)
 {
         struct err err = {0};
         const char *which = name && *name ? name : DEFAULT_VOLUME;
         int r = volumes_find(c->api->db, c->who.user.id, which, ret, &err);
-        if (r == -ENOENT && str_eq(which, DEFAULT_VOLUME))
+        if (r == -ENOENT && make && str_eq(which, DEFAULT_VOLUME))
                 r = make_default(c, ret, &err);
         if (r < 0)
                 call_fail_err(c, &err);
         return r == 0;
+}
+
+bool volume_of_call(struct call *c, const char *name, struct volume *ret)
+{
+        return take(c, name, false, ret);
+}
+
+bool volume_need(struct call *c, const char *name, struct volume *ret)
+{
+        return take(c, name, true, ret);
 }
 
 /* ---- making one: a row, then the folder; without the folder the row goes again ---- */

@@ -238,6 +238,8 @@ static int errno_for(unsigned status)
         case 429:
         case 503:
                 return -EAGAIN;
+        case 507:
+                return -ENOSPC;
         default:
                 return -EIO;
         }

@@ -30,9 +30,9 @@ enum server_start { SERVER_ASK_ONLY, SERVER_START };
  * -ECONNREFUSED when none answers. */
 MUST_CHECK int server_connect(const struct invocation *inv, enum server_start start,
                               struct client **ret, struct err *err);
-/* Runs `paddock serve args...` in a session of its own, where there is a user manager as a transient
- * unit of it, its output appended to log_path, and waits until the socket answers. args ends with
- * NULL and begins with the program's name. */
+/* Runs `paddock serve args...` in a session of its own, where there is a user manager as a
+ * transient unit of it, its output appended to log_path, and waits until the socket answers. args
+ * ends with NULL and begins with the program's name. */
 MUST_CHECK int server_spawn(const char *const *args, const char *socket, const char *log_path,
                             struct err *err);
 /* 0 once GET /v1/health is answered with 200. */

@@ -227,9 +227,10 @@ int http_status_of(int code)
         case ECANCELED:
         case ENOTCONN:
         case ETIMEDOUT:
+                return 503;
         case ENOSPC:
         case EDQUOT:
-                return 503;
+                return 507;
         }
         return 500;
 }
@@ -239,11 +240,11 @@ const char *http_code_of(int status)
         static const struct {
                 int status;
                 const char *code;
-        } codes[] = {{400, "invalid"},    {401, "unauthenticated"},
-                     {403, "forbidden"},  {404, "not-found"},
-                     {405, "invalid"},    {409, "conflict"},
-                     {413, "too-large"},  {429, "busy"},
-                     {503, "unavailable"}};
+        } codes[] = {{400, "invalid"},     {401, "unauthenticated"},
+                     {403, "forbidden"},   {404, "not-found"},
+                     {405, "invalid"},     {409, "conflict"},
+                     {413, "too-large"},   {429, "busy"},
+                     {503, "unavailable"}, {507, "no-space"}};
         for (size_t i = 0; i < ARRAY_LEN(codes); i++)
                 if (codes[i].status == status)
                         return codes[i].code;
