@@ -1,4 +1,5 @@
-/* box.h - one sandbox of launch, from CREATE to FORGET: private to boxes.c, box.c, adopt.c.
+/* box.h - one sandbox of launch, from CREATE to FORGET: private to boxes.c, box.c, make.c,
+ * end.c, adopt.c.
  *
  *   made: spawn; keep is given the descriptors while the child builds; init says HELLO; what the
  *         kernel says about it is checked; START is sent: from then on the command runs
@@ -43,9 +44,20 @@ struct boxes {
 struct box *box_find(struct boxes *all, const char *id); /* NULL = unknown */
 struct box *box_add(struct boxes *all, const struct journal *j);
 void box_free(struct box *b); /* takes it out of the list; closes, kills nothing */
+/* box.c */
+void box_write_journal(struct box *b);
+MUST_CHECK int box_send(struct box *b, uint32_t verb, uint32_t flags, const void *obj,
+                        const int *fds, uint32_t n);
+/* make.c, in the order of a life. */
 /* Owns command; answers rq now or later. */
 void box_create(struct boxes *all, const char *asker, const struct launch_spec *spec, int command,
                 struct peer_request *rq);
+void box_hello(struct box *b);
+void box_started(struct box *b, const struct link_message *m);
+/* Answers the asker with the error and kills what there is; the rest happens when it is dead. */
+void box_fail(struct box *b, const struct err *err);
+/* end.c: everything of it is dead. */
+void box_ended(struct box *b);
 /* Takes on the descriptors that keep had: b->s.control and b->s.pidfd are set. */
 void box_watch(struct box *b);
 /* Ends as BOX_LOST; nothing of it may be alive any more, or it is killed through its groups. */

@@ -1,0 +1,120 @@
+/* end.c - the end of a sandbox: its result, its record, its control group. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "box/box.h"
+#include <signal.h>
+#include <stdio.h>
+
+#define GROUP_TRIES  250 /* of 20 ms each, until the control group is left to the next sweep */
+#define GROUP_TRY_MS 20
+
+static void try_again(void *ctx)
+{
+        struct box *b = ctx;
+        b->timer = NULL;
+        box_remove_group(b);
+}
+
+void box_remove_group(struct box *b)
+{
+        const struct box_host *h = b->all->c.host;
+        int r = cgroup_remove(h->cgroups, b->j.result.id);
+        if (r < 0 && b->tries++ < GROUP_TRIES) {
+                cgroup_kill(h->cgroups, b->j.result.id);
+                b->timer = loop_timer_add(b->all->c.loop, GROUP_TRY_MS, try_again, b);
+                return;
+        }
+        if (r < 0)
+                log_warn("box.cgroup", kv("id", b->j.result.id), kv("error", errno_text(r)));
+        if (b->failed) {
+                journal_remove(h->boxes, b->j.result.id);
+                box_free(b);
+        }
+}
+
+static void fill_result(struct box *b, const struct cgroup_stats *stats)
+{
+        static const uint32_t reasons[] = {[INIT_BY_ITSELF] = BOX_EXITED,
+                                           [INIT_BY_SIGNAL] = BOX_SIGNAL,
+                                           [INIT_BY_DEADLINE] = BOX_WALL,
+                                           [INIT_BY_REQUEST] = BOX_KILLED};
+        struct launch_result *r = &b->j.result;
+        bool known =
+                b->exited && b->exit.reason >= INIT_BY_ITSELF && b->exit.reason <= INIT_BY_REQUEST;
+        r->cpu_us = stats->cpu_us;
+        r->peak_memory_bytes = stats->peak_memory_bytes;
+        if (known) {
+                r->reason = reasons[b->exit.reason];
+                r->exit_code = b->exit.exit_code & 0xff;
+                r->signal = b->exit.signal & 0x7f;
+                r->run_ms = b->exit.run_ms;
+                if (r->reason == BOX_SIGNAL && r->signal == SIGKILL && stats->oom_kills)
+                        r->reason = BOX_OOM;
+                return;
+        }
+        r->run_ms = clock_boot_ms() - b->j.released_ms;
+        r->signal = SIGKILL;
+        if (stats->oom_kills) {
+                r->reason = BOX_OOM; /* init went with the rest of the group */
+        } else if (b->stopped) {
+                r->reason = BOX_KILLED;
+        } else {
+                r->reason = BOX_LOST;
+                r->signal = 0;
+                snprintf(r->cause, sizeof r->cause, "init ended without a report");
+        }
+}
+
+/* Everything of it is dead. */
+void box_ended(struct box *b)
+{
+        struct boxes *all = b->all;
+        struct err err = {0};
+        struct cgroup_stats stats;
+        if (b->keeping)
+                return; /* the answers of keep come back to us first */
+        loop_timer_remove(b->timer);
+        b->timer = NULL;
+        all->slots[b->j.slot] = false;
+        if (b->j.stage == JOURNAL_MAKING) {
+                err_set(&err, -EIO, "init ended before it was ready");
+                box_fail(b, &err);
+        }
+        if (b->failed) {
+                box_keep_drop(b, "");
+                box_remove_group(b);
+                return;
+        }
+        cgroup_stats_read(all->c.host->cgroups, b->j.result.id, &stats);
+        fill_result(b, &stats);
+        b->j.stage = JOURNAL_ENDED;
+        b->j.result.state = BOX_ENDED;
+        box_write_journal(b);
+        box_keep_drop(b, "init");
+        struct peer *asker = all->c.peer(all->c.peer_ctx, b->j.asker);
+        if (asker)
+                peer_event(asker, LAUNCH_EXITED, &b->j.result, NULL, 0);
+        log_info("box.end", kv("id", b->j.result.id),
+                 kv("reason", launch_reason_text(b->j.result.reason)),
+                 kv("exit_code", b->j.result.exit_code), kv("ms", b->j.result.run_ms));
+        box_remove_group(b);
+}
+
+void box_lost(struct box *b, const char *cause)
+{
+        struct boxes *all = b->all;
+        struct launch_result *r = &b->j.result;
+        cgroup_kill(all->c.host->cgroups, r->id);
+        r->reason = BOX_LOST;
+        r->state = BOX_ENDED;
+        snprintf(r->cause, sizeof r->cause, "%s", cause);
+        b->j.stage = JOURNAL_ENDED;
+        all->slots[b->j.slot] = false;
+        box_write_journal(b);
+        log_warn("box.lost", kv("id", r->id), kv("cause", cause));
+        struct peer *asker = all->c.peer(all->c.peer_ctx, b->j.asker);
+        if (asker)
+                peer_event(asker, LAUNCH_EXITED, r, NULL, 0);
+        box_remove_group(b);
+}

@@ -1,0 +1,228 @@
+/* make.c - a sandbox from CREATE to the moment its command is released. */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "box/box.h"
+#include "box/spec.h"
+#include "os/caps.h"
+#include "os/seccomp.h"
+#include <signal.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+
+#define MAKING_MS 20000 /* a start takes two milliseconds; a loaded host may be slow */
+
+static uint32_t take_slot(struct boxes *all)
+{
+        for (uint32_t i = 1; i < SLOTS; i++)
+                if (!all->slots[i]) {
+                        all->slots[i] = true;
+                        return i;
+                }
+        return 0;
+}
+
+/* Answers the asker with the error and kills what there is; the rest happens when it is dead. */
+void box_fail(struct box *b, const struct err *err)
+{
+        if (b->failed)
+                return;
+        b->failed = true;
+        if (b->rq)
+                peer_fail_err(b->rq, err);
+        b->rq = NULL;
+        log_warn("box.failed", kv("id", b->j.result.id), kv("error", err_text(err)));
+        if (b->s.pidfd >= 0)
+                pidfd_send_signal(b->s.pidfd, SIGKILL, NULL, 0);
+}
+
+/* The command may run from the moment that init gets this: the journal says so before. */
+static void release(struct box *b)
+{
+        struct err err = {0};
+        if (b->failed || b->j.stage != JOURNAL_MAKING)
+                return;
+        int fds[4] = {b->command, b->s.inner[0], b->s.inner[1], b->s.inner[2]};
+        b->j.stage = JOURNAL_RUNNING;
+        b->j.released_ms = clock_boot_ms();
+        int r = journal_write(b->all->c.host->boxes, &b->j);
+        if (r == 0)
+                r = box_send(b, INIT_START, LINK_REQUEST, &b->start, fds, 4);
+        if (r < 0) {
+                b->j.stage = JOURNAL_MAKING;
+                err_sys(&err, r, "starting the command");
+                box_fail(b, &err);
+        }
+        spawned_close_stdio(&b->s, false, true);
+        closep(&b->command);
+        b->command = -1;
+}
+
+static void on_kept(void *ctx, const struct peer_answer *a)
+{
+        struct box *b = ctx;
+        b->keeping--;
+        if (a->status == -ECANCELED)
+                return; /* launch ends */
+        if (a->status < 0) {
+                struct err err = {0};
+                err_set(&err, -EAGAIN, "the descriptor store: %s", err_text(a->err));
+                box_fail(b, &err);
+        }
+        if (b->s.pidfd < 0 && b->keeping == 0)
+                box_ended(b); /* it died meanwhile */
+        else if (b->hello && b->keeping == 0)
+                release(b);
+}
+
+static void on_late(void *ctx)
+{
+        struct box *b = ctx;
+        struct err err = {0};
+        b->timer = NULL;
+        err_set(&err, -ETIMEDOUT, "the sandbox was not ready within %d s", MAKING_MS / 1000);
+        box_fail(b, &err);
+}
+
+/* What the kernel says about init, which everything inside descends from. */
+static int check_enforcement(struct box *b, struct err *err)
+{
+        const struct box_host *h = b->all->c.host;
+        struct launch_enforcement *e = &b->created.enforcement;
+        struct caps_status s;
+        int r = caps_read(b->s.pid, &s);
+        if (r < 0)
+                return err_sys(err, r, "status of the sandbox");
+        e->capabilities = s.inheritable | s.permitted | s.effective | s.bounding | s.ambient;
+        e->no_new_privs = s.no_new_privs;
+        if (e->capabilities || !s.no_new_privs || s.seccomp != 2)
+                return err_set(err, -EPERM, "the sandbox is not locked down; it was not started");
+        uint32_t uid = h->facts.rootful ? SLOT_BASE + b->j.slot * SLOT_SIZE + BOX_UID : h->uid;
+        if (!h->facts.rootful)
+                snprintf(e->ids, sizeof e->ids, "single %u", uid);
+        else
+                snprintf(e->ids, sizeof e->ids, "%u+%u", SLOT_BASE + b->j.slot * SLOT_SIZE,
+                         SLOT_SIZE);
+        if (h->facts.rootful && s.uid != uid)
+                return err_set(err, -EPERM, "the sandbox has user id %u, not %u", s.uid, uid);
+        snprintf(e->seccomp, sizeof e->seccomp, "%s", seccomp_find("sandbox")->hash);
+        return 0;
+}
+
+static void fill_enforcement(struct box *b, const struct launch_spec *spec)
+{
+        const struct box_host *h = b->all->c.host;
+        struct launch_enforcement *e = &b->created.enforcement;
+        snprintf(e->driver, sizeof e->driver, "ns");
+        snprintf(e->namespaces, sizeof e->namespaces, "user,mount,pid,net,ipc,uts,cgroup");
+        snprintf(e->cgroup, sizeof e->cgroup, "%s", cgroup_mode(h->cgroups));
+        snprintf(e->network, sizeof e->network, "none");
+        snprintf(e->missing, sizeof e->missing, "%s", h->missing);
+        e->landlock_abi = (uint32_t)h->landlock_abi;
+        e->memory_limit = cgroup_has(h->cgroups, CGROUP_MEMORY);
+        e->pids_limit = cgroup_has(h->cgroups, CGROUP_PIDS);
+        e->cpu_limit = spec->cpu_milli && cgroup_has(h->cgroups, CGROUP_CPU);
+        e->disk_limit = 1;
+}
+
+static void prepare(struct box *b, const char *asker, const struct launch_spec *spec)
+{
+        struct journal *j = &b->j;
+        snprintf(j->asker, sizeof j->asker, "%s", asker);
+        j->result.profile = spec->profile;
+        j->n_volumes = spec->n_mounts;
+        for (uint32_t i = 0; i < spec->n_mounts; i++)
+                memcpy(j->volumes[i].id, spec->mounts[i].volume, sizeof j->volumes[i].id);
+        b->start.wall_ms = spec->wall_ms;
+        snprintf(b->start.workdir, sizeof b->start.workdir, "%s",
+                 spec->workdir[0] ? spec->workdir : BOX_WORKDIR);
+        fill_enforcement(b, spec);
+}
+
+static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
+{
+        struct boxes *all = b->all;
+        if (!all->c.peer(all->c.peer_ctx, "keep"))
+                return err_set(err, -EAGAIN, "the descriptor store is not there");
+        int64_t size = memfd_sealed_size(b->command);
+        if (size < 8 || size > ARGS_BYTES_MAX)
+                return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
+        b->j.slot = take_slot(all);
+        if (!b->j.slot)
+                return err_set(err, -EAGAIN, "all %d id ranges are in use", SLOTS - 1);
+        int r = journal_write(all->c.host->boxes, &b->j);
+        if (r < 0)
+                return err_sys(err, r, "journal");
+        r = spawn(all->c.host, spec, b->j.slot, &b->s, err);
+        if (r < 0)
+                journal_remove(all->c.host->boxes, b->j.result.id);
+        return r;
+}
+
+void box_create(struct boxes *all, const char *asker, const struct launch_spec *spec, int command,
+                struct peer_request *rq)
+{
+        struct err err = {0};
+        struct journal j = {.stage = JOURNAL_MAKING};
+        snprintf(j.result.id, sizeof j.result.id, "%s", spec->id);
+        j.result.state = BOX_RUNNING;
+        struct box *b = box_add(all, &j);
+        b->received_us = clock_boot_us();
+        b->command = command;
+        prepare(b, asker, spec);
+        if (begin(b, spec, &err) < 0) {
+                log_warn("box.refused", kv("id", spec->id), kv("error", err_text(&err)));
+                all->slots[b->j.slot] = false;
+                box_free(b);
+                peer_fail_err(rq, &err);
+                return;
+        }
+        b->rq = rq;
+        int init[2] = {b->s.control, b->s.pidfd};
+        b->keeping = 1;
+        box_keep_put(b, "init", init, 2, on_kept);
+        /* rag has no link to keep: a restarted rag begins its work anew, and the end of its old
+         * streams must be seen inside. */
+        if (str_eq(asker, "api")) {
+                b->keeping++;
+                box_keep_put(b, "stdio", b->s.outer, 3, on_kept);
+        }
+        b->timer = loop_timer_add(all->c.loop, MAKING_MS, on_late, b);
+        box_watch(b);
+}
+
+void box_hello(struct box *b)
+{
+        struct err err = {0};
+        if (b->hello || b->failed)
+                return;
+        int r = check_enforcement(b, &err);
+        if (r < 0) {
+                box_fail(b, &err);
+                return;
+        }
+        b->hello = true;
+        if (b->keeping == 0)
+                release(b);
+}
+
+void box_started(struct box *b, const struct link_message *m)
+{
+        struct err err = {0};
+        loop_timer_remove(b->timer);
+        b->timer = NULL;
+        if (m->status < 0) {
+                b->j.stage = JOURNAL_MAKING;
+                err_set(&err, m->status, "%.*s", (int)m->body.len, m->body.data);
+                box_fail(b, &err);
+                return;
+        }
+        b->created.start_us = clock_boot_us() - b->received_us;
+        if (b->rq)
+                peer_reply(b->rq, &b->created, b->s.outer, 3, false);
+        b->rq = NULL;
+        spawned_close_stdio(&b->s, true, false); /* the asker and keep have them */
+        log_info("box.start", kv("id", b->j.result.id), kv("asker", b->j.asker),
+                 kv("us", b->created.start_us));
+}
