@@ -207,7 +207,7 @@ int tree_remove_at(int dirfd, const char *path)
         if (fstat(top, &st) < 0)
                 return -errno;
         struct removal rm = {.top = top, .dev = st.st_dev};
-        int r;
+        int r = 0;
         do {
                 rm.moved = false;
                 int fd = dir_open_at(top, ".");

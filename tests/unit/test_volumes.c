@@ -160,7 +160,7 @@ TEST(volume_upload_refused_early_says_why)
         memset(big, 'b', (3u << 20) - 1);
         big[(3u << 20) - 1] = '\0';
         fake_refuses_put = true;
-        CHECK_INT(put("big", big), ==, 503);
+        CHECK_INT(put("big", big), ==, 507);
         fake_refuses_put = false;
         CHECK_INT(put("big", big), ==, 200);
         CHECK_INT(fake_files[0].bytes.len, ==, (3u << 20) - 1);
