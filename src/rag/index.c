@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <time.h>
 
-#define TICK_MS      50  /* a transaction is open no longer than this while nothing comes in */
+#define TICK_MS 50 /* between two looks whether a transaction should end */
+#define COMMIT_MS                                                                                  \
+        250              /* a transaction is open no longer: every end of one writes a part of the \
+                            index that has to be merged later */
 #define PROGRESS_MS  100 /* between two reports */
-#define COMMIT_FILES 128 /* files that share a transaction at most */
-#define OPEN_TRIES   5   /* launch may be restarting */
+#define COMMIT_FILES 2000 /* files that share a transaction at most */
+#define OPEN_TRIES   5    /* launch may be restarting */
 
 struct run {
         const struct index_job *job;
@@ -272,7 +275,7 @@ static void wait_workers(struct run *run)
                 until.tv_sec += until.tv_nsec / 1000000000;
                 until.tv_nsec %= 1000000000;
                 pthread_cond_timedwait(&run->wake, &run->lock, &until);
-                if (run->begun_ms && clock_boot_ms() - run->begun_ms >= TICK_MS) {
+                if (run->begun_ms && clock_boot_ms() - run->begun_ms >= COMMIT_MS) {
                         struct err err = {0};
                         if (commit(run, &err) < 0 && !run->failed.code)
                                 run->failed = err;

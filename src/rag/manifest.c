@@ -19,7 +19,9 @@ static const char first[] =
         "CREATE VIEW passage_words AS SELECT p.id AS id, p.file AS file, f.title AS title,"
         " p.heading AS heading, p.text AS text FROM passage p JOIN file f ON f.id = p.file;"
         "CREATE VIRTUAL TABLE words USING fts5(title, heading, text, content='passage_words',"
-        " content_rowid='id', tokenize='porter unicode61 remove_diacritics 2');";
+        " content_rowid='id', tokenize='porter unicode61 remove_diacritics 2');"
+        "INSERT INTO words(words, rank) VALUES('hashsize', 8388608);"
+        "INSERT INTO words(words, rank) VALUES('automerge', 8);";
 static const char *const migrations[] = {first};
 static const struct db_schema schema = {"documents", migrations, ARRAY_LEN(migrations)};
 

@@ -130,7 +130,8 @@ static int prepare_shared(struct db *db, struct err *err)
                                     "PRAGMA synchronous=NORMAL;"
                                     "PRAGMA foreign_keys=ON;"
                                     "PRAGMA trusted_schema=OFF;"
-                                    "PRAGMA temp_store=MEMORY;";
+                                    "PRAGMA temp_store=MEMORY;"
+                                    "PRAGMA cache_size=-16384;"; /* KiB: bulk loads */
         int r = db_script(db, setup, err);
         return r < 0 ? r : migrate(db, err);
 }
