@@ -43,7 +43,7 @@ $$(bin_$(1)): $(patsubst src/%.c,$(B)/%.o,$(call part,$(1),1)) $(call archives,$
 	$(Q)echo "  LD $$(patsubst build/%,%,$$@)"; $(CC) $(CFLAGS) $(LDFLAGS) $$(LDFLAGS_$(1)) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(call part,$(1),3) -lm
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(p))))
-LDFLAGS_files := -static-pie
+LDFLAGS_files := -static-pie -Wno-unused-command-line-argument
 
 .PHONY: programs
 programs: $(foreach p,$(PROGRAMS),$(bin_$(p)))

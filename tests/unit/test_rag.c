@@ -233,7 +233,6 @@ TEST(rag_bad_files_are_told_and_block_nothing)
 static int bad_open(void *ctx, const char *volume, struct index_box *ret, struct err *err)
 {
         int to[2], from[2];
-        auto_free char *parse = program_path("parse");
         if (host_open(ctx, volume, ret, err) < 0)
                 return -EIO;
         struct spawned *s = ret->handle;
