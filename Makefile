@@ -37,15 +37,30 @@ help:
 include tools/programs.mk
 include tools/tests.mk
 
-deps:
-	@tools/install-deps
-run: deps
+run:
+	@tools/install-deps run
 	@$(MAKE) -j$$(nproc) --no-print-directory -s all
 	@tools/run-demo
-man: programs
-	tools/make-man $(B)/bin/paddock build/man
-bench: deps
-	$(MAKE) -j$$(nproc) all
+bench:
+	@tools/install-deps bench
+	@$(MAKE) -j$$(nproc) --no-print-directory -s all
 	bench/run
+
+# The programs, the manual, the example configuration, the unit and the completion.
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/paddock $(SHARE)/doc/paddock \
+	  $(DESTDIR)/etc/paddock \
+	  $(DESTDIR)/etc/systemd/system
+	install -m 755 $(B)/bin/paddock $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/libexec/paddock/* $(DESTDIR)$(PREFIX)/libexec/paddock
+	install -m 644 README.md CHANGES.md SECURITY.md LICENSE $(SHARE)/doc/paddock
+	install -m 644 etc/paddock.yaml $(DESTDIR)/etc/paddock/paddock.yaml.example
+	sed 's|/usr/local|$(PREFIX)|' etc/paddock.service > $(DESTDIR)/etc/systemd/system/paddock.service
+	tools/install-docs $(B)/bin/paddock $(SHARE)
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/paddock $(DESTDIR)$(PREFIX)/libexec/paddock $(SHARE)/doc/paddock \
+	  $(SHARE)/man/man1/paddock*.1 \
+	  $(SHARE)/bash-completion/completions/paddock $(DESTDIR)/etc/systemd/system/paddock.service
 clean:
 	rm -rf build

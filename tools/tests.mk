@@ -38,13 +38,15 @@ torture:
 fuzzers:
 	$(MAKE) B=build/fuzz CC=clang OPT='-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link' HARD= LDFLAGS='-Wl,--as-needed' fuzz-programs
 
-fuzz: deps fuzzers
+fuzz: fuzzers
 	mkdir -p build/fuzz/corpus/$(T)
 	build/fuzz/fuzz/$(T) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 build/fuzz/corpus/$(T) fuzz/corpus/$(T)
 
-test: deps
-	tools/run-tests $(T)
-lint: deps
+test:
+	@tools/install-deps test
+	@tools/run-tests $(T)
+lint:
+	@tools/install-deps test
 	tools/lint
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
