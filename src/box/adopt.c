@@ -44,19 +44,21 @@ static void on_init(void *ctx, const struct peer_answer *a)
         if (!b || a->status == -ECANCELED || a->status == -EPIPE)
                 return; /* asked again when keep is back */
         if (b->j.stage != JOURNAL_RUNNING) {
-                if (a->status == 0 && a->n_fds == 2)
+                if (a->status == 0 && a->n_fds >= 2)
                         pidfd_send_signal(a->fds[1], SIGKILL, NULL, 0);
                 box_keep_drop(b, "");
                 return;
         }
         if (b->s.pidfd >= 0)
                 return;
-        if (a->status < 0 || a->n_fds != 2) {
+        if (a->status < 0 || a->n_fds < 2) {
                 box_lost(b, "its descriptors are gone: the host or the role keep was restarted");
                 return;
         }
         b->s.control = TAKE_FD(a->fds[0]);
         b->s.pidfd = TAKE_FD(a->fds[1]);
+        if (a->n_fds > 2)
+                b->lock = TAKE_FD(a->fds[2]);
         log_info("box.adopted", kv("id", b->j.result.id));
         box_watch(b);
 }
@@ -84,9 +86,8 @@ void boxes_keep_up(struct boxes *all)
         for (struct box *b = all->first; b; b = b->next) {
                 struct keep_key key = {.name = "init"};
                 snprintf(key.id, sizeof key.id, "%s", b->j.result.id);
-                int held[2] = {b->s.control, b->s.pidfd};
                 if (b->s.pidfd >= 0 && b->j.stage == JOURNAL_RUNNING) {
-                        box_keep_put(b, "init", held, 2, NULL); /* keep was restarted */
+                        box_keep_init(b, NULL); /* keep was restarted */
                 } else if (b->s.pidfd < 0 &&
                            (b->j.stage == JOURNAL_RUNNING || b->j.result.reason == BOX_LOST)) {
                         struct question *q = xcalloc(1, sizeof *q);

@@ -21,7 +21,7 @@ struct box *box_add(struct boxes *all, const struct journal *j)
         struct box *b = xcalloc(1, sizeof *b);
         b->all = all;
         b->j = *j;
-        b->command = -1;
+        b->command = b->lock = -1;
         b->s = (struct spawned){0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
         b->next = all->first;
         all->first = b;
@@ -35,7 +35,8 @@ static void unwatch(struct box *b)
         b->control_io = b->pidfd_io = NULL;
         closep(&b->s.control);
         closep(&b->s.pidfd);
-        b->s.control = b->s.pidfd = -1;
+        closep(&b->lock);
+        b->s.control = b->s.pidfd = b->lock = -1;
 }
 
 void box_free(struct box *b)
@@ -83,6 +84,12 @@ void box_keep_put(struct box *b, const char *name, const int *fds, uint32_t n, p
         snprintf(key.name, sizeof key.name, "%s", name);
         if (keep)
                 peer_call(keep, KEEP_PUT, &key, fds, n, fn ? fn : ignore_answer, fn ? b : NULL);
+}
+
+void box_keep_init(struct box *b, peer_answer_fn fn)
+{
+        int fds[3] = {b->s.control, b->s.pidfd, b->lock};
+        box_keep_put(b, "init", fds, b->lock < 0 ? 2 : 3, fn);
 }
 
 /* ---- init ---- */

@@ -18,6 +18,7 @@ struct box {
         struct box *next;
         struct journal j;
         struct spawned s;
+        int lock; /* of the id range; -1 rootless */
         struct loop_io *control_io, *pidfd_io;
         struct loop_timer *timer; /* making: gives up; afterwards: removes the control group */
         unsigned tries;
@@ -58,7 +59,7 @@ void box_started(struct box *b, const struct link_message *m);
 void box_fail(struct box *b, const struct err *err);
 /* end.c: everything of it is dead. */
 void box_ended(struct box *b);
-/* Takes on the descriptors that keep had: b->s.control and b->s.pidfd are set. */
+/* Takes on the descriptors that keep had: b->s.control, b->s.pidfd and b->lock are set. */
 void box_watch(struct box *b);
 /* Ends as BOX_LOST; nothing of it may be alive any more, or it is killed through its groups. */
 void box_lost(struct box *b, const char *cause);
@@ -67,6 +68,8 @@ void box_lost(struct box *b, const char *cause);
 void box_remove_group(struct box *b);
 MUST_CHECK int box_signal(struct box *b, uint32_t signal);
 MUST_CHECK int box_stop(struct box *b, uint64_t grace_ms);
+/* Gives keep what a restarted launch needs: control socket, pidfd, lock. */
+void box_keep_init(struct box *b, peer_answer_fn fn);
 void box_keep_drop(struct box *b, const char *name); /* "": everything of it */
 void box_keep_put(struct box *b, const char *name, const int *fds, uint32_t n, peer_answer_fn fn);
 

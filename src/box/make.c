@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "box/box.h"
+#include "box/slot.h"
 #include "box/spec.h"
 #include "os/caps.h"
 #include "os/seccomp.h"
@@ -13,14 +14,24 @@
 
 #define MAKING_MS 20000 /* a start takes two milliseconds; a loaded host may be slow */
 
-static uint32_t take_slot(struct boxes *all)
+/* The first free id range; rootless there is one id only and the number means nothing. */
+static int take_slot(struct box *b, struct err *err)
 {
-        for (uint32_t i = 1; i < SLOTS; i++)
-                if (!all->slots[i]) {
-                        all->slots[i] = true;
-                        return i;
-                }
-        return 0;
+        struct boxes *all = b->all;
+        for (uint32_t i = 1; i < SLOTS; i++) {
+                if (all->slots[i])
+                        continue;
+                int lock = all->c.host->facts.rootful ? slot_take(i, err) : -1;
+                if (lock == -EAGAIN)
+                        continue;
+                if (all->c.host->facts.rootful && lock < 0)
+                        return lock;
+                b->lock = lock;
+                b->j.slot = i;
+                all->slots[i] = true;
+                return 0;
+        }
+        return err_set(err, -EAGAIN, "all %d id ranges are in use", SLOTS - 1);
 }
 
 /* Answers the asker with the error and kills what there is; the rest happens when it is dead. */
@@ -148,10 +159,10 @@ static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
         int64_t size = memfd_sealed_size(b->command);
         if (size < 8 || size > ARGS_BYTES_MAX)
                 return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
-        b->j.slot = take_slot(all);
-        if (!b->j.slot)
-                return err_set(err, -EAGAIN, "all %d id ranges are in use", SLOTS - 1);
-        int r = journal_write(all->c.host->boxes, &b->j);
+        int r = take_slot(b, err);
+        if (r < 0)
+                return r;
+        r = journal_write(all->c.host->boxes, &b->j);
         if (r < 0)
                 return err_sys(err, r, "journal");
         r = spawn(all->c.host, spec, b->j.slot, &b->s, err);
@@ -179,9 +190,8 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
                 return;
         }
         b->rq = rq;
-        int init[2] = {b->s.control, b->s.pidfd};
         b->keeping = 1;
-        box_keep_put(b, "init", init, 2, on_kept);
+        box_keep_init(b, on_kept);
         /* rag has no link to keep: a restarted rag begins its work anew, and the end of its old
          * streams must be seen inside. */
         if (str_eq(asker, "api")) {
