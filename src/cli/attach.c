@@ -338,7 +338,7 @@ int attach_run(struct attach *a, struct err *err)
                         r = r < 0 ? r : take_frames(&s, err);
                         r = r < 0 ? r : send_frames(&s, err);
                 }
-                if (r >= 0 && !a->result)
+                if (r >= 0 && !a->result && s.fd >= 0)
                         r = one_round(&s, err);
                 if (r < 0)
                         return r;
