@@ -74,7 +74,7 @@ static void run_keep(int fd)
         static const struct peer_ops ops = {&keep_link, handlers, keep_closed};
         struct loop *l = loop_new();
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        peer_new(l, fd, &ops, store_new());
+        peer_new(l, fd, &ops, store_new(1024));
         _exit(loop_run(l, NULL) < 0);
 }
 
@@ -238,7 +238,7 @@ int main(int argc, char **argv)
         for (int i = 0; i < bench.in_flight; i++)
                 begin(&bench.runs[i]);
         int r = loop_run(bench.loop, NULL);
-        kill(bench.pid, SIGKILL); /* its mounts below the state directory go with it */
+        peer_event(bench.serve, SERVE_DRAIN, &(struct serve_empty){0}, NULL, 0);
         waitpid(bench.pid, NULL, 0);
         return r < 0 || tree_remove_at(AT_FDCWD, state) < 0;
 }
