@@ -257,6 +257,41 @@ TEST(stream_client_that_comes_back_sees_nothing_twice_and_misses_nothing)
         fixture_free(f);
 }
 
+/* A connection that was cut still has stdin on its way when the client is back and sends the same
+ * bytes again: they reach the sandbox once. */
+TEST(stream_stdin_of_a_cut_connection_is_not_given_twice)
+{
+        up(WITH_STDIN);
+        struct tap old, new;
+        static char block[65000], got[200000];
+        for (size_t i = 0; i < sizeof block; i++)
+                block[i] = (char)(i % 251);
+        CHECK_INT(fd_nonblock(f->boxes[0].in, true), ==, 0);
+        CHECK_INT(tap_open(&old, 0), ==, 101);
+        tap_send(&old, STREAM_STDIN, block, sizeof block); /* fills the pipe */
+        tap_send(&old, STREAM_STDIN, block, sizeof block); /* waits */
+        while (old.acked < sizeof block)
+                tap_turn(&old);
+        CHECK_INT(tap_open(&new, 0), ==, 101);
+        fixture_turns(f, 5);
+        tap_turn(&new);
+        CHECK_INT(new.hello_stdin, ==, sizeof block);
+        tap_send(&new, STREAM_STDIN, block, sizeof block);
+        size_t have = 0;
+        for (int i = 0; i < 200; i++) {
+                ssize_t n = read(f->boxes[0].in, got + have, sizeof got - have);
+                have += n > 0 ? (size_t)n : 0;
+                tap_turn(&old);
+                tap_turn(&new);
+        }
+        CHECK_INT(have, ==, 2 * sizeof block);
+        CHECK(memcmp(got, block, sizeof block) == 0);
+        CHECK(memcmp(got + sizeof block, block, sizeof block) == 0);
+        tap_close(&old);
+        tap_close(&new);
+        fixture_free(f);
+}
+
 TEST(stream_after_the_end_gives_all_again)
 {
         up(WITH_STDIN);
