@@ -3,10 +3,12 @@
 #include "rag/rank.h"
 #include "rag/shingle.h"
 #include "base/mem.h"
-#include <stdio.h>
+#include <ctype.h>
 
 #define HEADING_BONUS 1.5 /* for a heading that says all that was asked; less by the square */
 #define SPARE         4   /* candidates for each hit wanted: some are duplicates of others */
+#define SHARE_SAME    70  /* percent of the words in common: the same text */
+#define SHARE_SECTION 25  /* the same, of two files, below the same heading */
 #define SPARE_LEAST   200
 
 void hits_done(struct hits *h)
@@ -126,13 +128,18 @@ static int candidates(struct manifest *m, const char *expression, const char *pr
         return r;
 }
 
-/* The innermost heading is what the passage is about. */
-static double heading_factor(const struct query *q, const char *heading)
+static const char *innermost(const char *heading)
 {
         const char *last = heading;
         for (const char *p = heading; (p = strstr(p, " > ")); p += 3)
                 last = p + 3;
-        double part = query_coverage(q, last);
+        return last;
+}
+
+/* The innermost heading is what the passage is about. */
+static double heading_factor(const struct query *q, const char *heading)
+{
+        double part = query_coverage(q, innermost(heading));
         return 1 + HEADING_BONUS * part * part;
 }
 
@@ -145,6 +152,35 @@ static int better(const void *x, const void *y)
         return c ? c : a->ordinal < b->ordinal ? -1 : a->ordinal > b->ordinal;
 }
 
+/* The letters are the same: numbers and marks differ from format to format. */
+static bool same_heading(const char *a, const char *b)
+{
+        a = innermost(a);
+        b = innermost(b);
+        for (;;) {
+                while (*a && !isalpha((unsigned char)*a) && (unsigned char)*a < 0x80)
+                        a++;
+                while (*b && !isalpha((unsigned char)*b) && (unsigned char)*b < 0x80)
+                        b++;
+                if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+                        return false;
+                if (!*a)
+                        return true;
+                a++;
+                b++;
+        }
+}
+
+/* Says b what a said? Two formats of one section are not cut at the same words, so that much less
+ * in common is enough below the same heading. */
+static bool repeats(const struct hit *a, const struct shingles *in_a, const struct hit *b,
+                    const struct shingles *in_b)
+{
+        unsigned share = shingles_share(in_a, in_b);
+        return share >= SHARE_SAME || (share >= SHARE_SECTION && strcmp(a->path, b->path) != 0 &&
+                                       same_heading(a->heading, b->heading));
+}
+
 /* Keeps the first `limit` that do not repeat one before them. */
 static int keep_different(struct hits *h, uint32_t limit)
 {
@@ -155,7 +191,7 @@ static int keep_different(struct hits *h, uint32_t limit)
         for (size_t i = 0; i < h->n && kept < limit; i++) {
                 shingles_of(h->h[i].text, &seen[kept]);
                 size_t k = 0;
-                while (k < kept && !shingles_alike(&seen[k], &seen[kept]))
+                while (k < kept && !repeats(&h->h[k], &seen[k], &h->h[i], &seen[kept]))
                         k++;
                 if (k < kept)
                         continue;

@@ -1,8 +1,6 @@
 #include "rag/shingle.h"
 #include <ctype.h>
 
-#define ALIKE_PERCENT 70
-
 static int ascending(const void *x, const void *y)
 {
         uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
@@ -51,7 +49,7 @@ void shingles_of(const char *text, struct shingles *ret)
         ret->n = n;
 }
 
-bool shingles_alike(const struct shingles *a, const struct shingles *b)
+unsigned shingles_share(const struct shingles *a, const struct shingles *b)
 {
         uint32_t i = 0, k = 0, same = 0, least = a->n < b->n ? a->n : b->n;
         while (i < a->n && k < b->n) {
@@ -65,5 +63,5 @@ bool shingles_alike(const struct shingles *a, const struct shingles *b)
                         k++;
                 }
         }
-        return same * 100 >= least * ALIKE_PERCENT;
+        return same * 100 / least;
 }

@@ -11,5 +11,5 @@ struct shingles {
         uint32_t hash[SHINGLES_MAX]; /* ascending, each once */
 };
 void shingles_of(const char *text, struct shingles *ret);
-/* True when the shorter one is mostly contained in the longer. */
-bool shingles_alike(const struct shingles *a, const struct shingles *b);
+/* How much of the shorter one is in the longer, in percent. */
+unsigned shingles_share(const struct shingles *a, const struct shingles *b);

@@ -66,10 +66,10 @@ TEST(shingles_know_the_same_text_again)
         shingles_of("the Quick\nbrown fox - jumps over the lazy dog today", &b);
         shingles_of("Something else entirely is written in this place here", &c);
         shingles_of("", &d);
-        CHECK(shingles_alike(&a, &b));
-        CHECK(!shingles_alike(&a, &c));
-        CHECK(!shingles_alike(&a, &d));
-        CHECK(shingles_alike(&d, &d));
+        CHECK_INT(shingles_share(&a, &b), ==, 100);
+        CHECK_INT(shingles_share(&a, &c), ==, 0);
+        CHECK_INT(shingles_share(&a, &d), ==, 0);
+        CHECK_INT(shingles_share(&d, &d), ==, 100);
 }
 
 /* A space with the passages of some files. */
@@ -186,6 +186,20 @@ TEST(search_the_same_text_once)
         put(&s, "page.txt", "", "", "The moon circles the\nearth in about a month - all year long");
         put(&s, "sun.txt", "", "", "The earth circles the sun in about a year, as is well known.");
         CHECK_HITS(&s, "what circles the earth", "", 10, "page.html sun.txt");
+}
+
+TEST(search_the_same_section_of_two_formats_once)
+{
+        auto_space struct space s = space_new();
+        static const char first[] = "one two three four five six seven eight nine ten eleven";
+        static const char second[] = "six seven eight nine ten eleven twelve thirteen fourteen";
+        put(&s, "a.html", "", "Book > 1.2. Numbers", first);
+        put(&s, "a.pdf", "", "1.2 NUMBERS", second);
+        CHECK_HITS(&s, "seven eight", "", 10, "a.pdf");
+        put(&s, "b.txt", "", "Other", first);
+        put(&s, "c.txt", "", "Another", second);
+        /* a.html is a.pdf again, c.txt word for word; b.txt is another section */
+        CHECK_HITS(&s, "one twelve", "", 10, "a.pdf b.txt");
 }
 
 TEST(search_stems_and_folds)
