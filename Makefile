@@ -29,7 +29,7 @@ all: programs
 ## make lint       formatting, static checks, shell scripts, layers
 ## make fuzz T=x   fuzz one parser (FUZZ_SECONDS=n); fuzz/ lists them
 ## make bench      measure beside the peers and write docs/PERFORMANCE.md
-## make man        manual pages and shell completion into build/man
+## make man        manual pages and shell completion into build/
 ## make install    into $(DESTDIR)$(PREFIX); make uninstall removes it
 help:
 	@sed -n 's/^## //p' Makefile

@@ -283,6 +283,14 @@ int client_answer(struct client *c, const struct h1_head **ret, struct err *err)
         return 0;
 }
 
+static int call_once(struct client *c, const struct client_request *rq, struct buf *answer,
+                     struct err *err)
+{
+        int r = client_send(c, rq, err);
+        r = r < 0 ? r : client_answer(c, NULL, err);
+        return r < 0 ? r : read_whole(c, answer, err);
+}
+
 int client_call(struct client *c, const char *method, const char *target, const json_t *body,
                 json_t **ret, struct err *err)
 {
@@ -292,9 +300,13 @@ int client_call(struct client *c, const char *method, const char *target, const 
         if (text)
                 rq.body = slice_of(text);
         buf_init(&b, 64u << 20); /* lists of documents can be long */
-        int r = client_send(c, &rq, err);
-        r = r < 0 ? r : client_answer(c, NULL, err);
-        r = r < 0 ? r : read_whole(c, &b, err);
+        /* The server may close a kept connection just as we ask; asking again does no harm here. */
+        bool again = still_usable(c) && str_eq(method, "GET");
+        int r = call_once(c, &rq, &b, err);
+        if (r == -EPIPE && again && b.len == 0) {
+                client_drop(c);
+                r = call_once(c, &rq, &b, err);
+        }
         if (r < 0)
                 return r;
         json_t *j = NULL;
