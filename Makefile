@@ -46,6 +46,9 @@ bench:
 	@$(MAKE) -j$$(nproc) --no-print-directory -s all
 	bench/run
 
+man: all
+	tools/install-docs $(B)/bin/paddock build
+
 # The programs, the manual, the example configuration, the unit and the completion.
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all
