@@ -10,7 +10,8 @@ static const char *const stdin_choices[] = {"auto", "yes", "no", NULL};
 static const struct flag flags[] = {
         {.o = {.name = "name",
                .type = OPTION_NAME,
-               .doc = "Name of the sandbox; while one of that name runs, another is refused."},
+               .doc = "Name of the sandbox; while one of that name runs, this comes to it and "
+                      "starts none."},
          .arg = "NAME"},
         {.o = {.name = "image",
                .type = OPTION_NAME,

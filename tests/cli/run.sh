@@ -93,11 +93,18 @@ run sandbox show "$id"
 is "sandbox show" "$(jq -r '.result.exit_code' <<<"$out")" 4
 run sandbox list --json
 is "sandbox list" "$(jq -r '.sandboxes[] | select(.name == "sleeper") | .id' <<<"$out")" "$id"
+removed=$id
 run sandbox remove "$id"
 is "sandbox remove" "$code" 0
-run sandbox show "$id"
+run run -d --name twin -- sleep 60
+id=$out
+run run -d --name twin -- sleep 60
+is "a name that runs is that sandbox" "$out" "$id"
+run sandbox stop --grace 0 twin
+is "it can be stopped by its name" "$code" 0
+run sandbox show "$removed"
 is "it is gone" "$code" 1
-run wait "$id"
+run wait "$removed"
 is "waiting for what is not there" "$code" 1
 run run -d -- sleep 60
 id=$out
