@@ -19,9 +19,12 @@
 #include <sys/socket.h>
 
 #define DRAIN_STEP_MS 50
-#define DRAIN_MAX_MS  5000 /* then what is left is cut: slow uploads and downloads */
-#define JOBS_KEPT     2000 /* ended ones */
+#define DRAIN_MAX_MS  5000         /* then what is left is cut: slow uploads and downloads */
+#define JOBS_KEPT     2000         /* ended ones */
+#define PEM_MAX       (256u << 10) /* a certificate with its chain */
 #define PRUNE_MS      3600000
+
+static const struct httpd_ops http_ops = {router_request, router_answered};
 
 const char *api_setting(const struct api *a, const char *name)
 {
@@ -113,11 +116,12 @@ static int open_state(struct api *a, struct err *err)
 
 int api_new(const struct api_env *env, struct api **ret, struct err *err)
 {
-        static const struct httpd_ops ops = {router_request, router_answered};
         struct api *a = xcalloc(1, sizeof *a);
         a->env = *env;
         a->logs_fd = -1;
         a->started_ms = clock_wall_ms();
+        buf_init(&a->tls_cert, PEM_MAX);
+        buf_init(&a->tls_key, PEM_MAX);
         a->counters = metrics_new();
         a->pool = pool_new(a);
         int r = open_state(a, err);
@@ -125,7 +129,7 @@ int api_new(const struct api_env *env, struct api **ret, struct err *err)
                 api_free(a);
                 return r;
         }
-        a->http = httpd_new(env->loop, &ops, a);
+        a->http = httpd_new(env->loop, &http_ops, a);
         idle_start(a);
         *ret = a;
         return 0;
@@ -136,6 +140,7 @@ void api_free(struct api *a)
         if (!a)
                 return;
         httpd_free(a->http);
+        httpd_free(a->https);
         streams_cut(a);
         while (a->jobs) {
                 if (a->jobs->kind == LIVE_BOX)
@@ -147,6 +152,10 @@ void api_free(struct api *a)
         loop_timer_remove(a->drain_timer);
         loop_timer_remove(a->idle_timer);
         loop_timer_remove(a->prune_timer);
+        if (a->tls_key.data)
+                explicit_bzero(a->tls_key.data, a->tls_key.len);
+        buf_done(&a->tls_key);
+        buf_done(&a->tls_cert);
         metrics_free(a->counters);
         db_close(a->db);
         if (a->logs_fd >= 0)
@@ -166,22 +175,49 @@ static bool is_private(const struct sockaddr_storage *s)
                IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)s)->sin6_addr);
 }
 
+int api_tls(struct api *a, bool is_key, int fd, struct err *err)
+{
+        struct buf *b = is_key ? &a->tls_key : &a->tls_cert;
+        buf_clear(b);
+        int r = fd_slurp(fd, b);
+        close(fd);
+        return r < 0 ? err_sys(err, r, "the TLS %s", is_key ? "key" : "certificate") : 0;
+}
+
+/* The server for a listening socket, or NULL with the reason. */
+static struct httpd *server_for(struct api *a, const struct sockaddr_storage *own, struct err *err)
+{
+        bool tls = a->tls_cert.len || a->tls_key.len;
+        if (own->ss_family == AF_UNIX)
+                return a->http;
+        if (tls && !a->https)
+                a->https = httpd_new_tls(a->env.loop, &http_ops, a, buf_text(&a->tls_cert),
+                                         buf_text(&a->tls_key));
+        if (tls && !a->https)
+                err_set(err, -EINVAL, "http.tls_cert and http.tls_key are no usable pair");
+        if (tls)
+                return a->https;
+        if (is_private(own) || api_setting_bool(a, "http.behind_proxy"))
+                return a->http;
+        err_set(err, -EACCES,
+                "an address that is not loopback needs http.tls_cert and http.tls_key, or a proxy "
+                "that speaks TLS: http.behind_proxy");
+        return NULL;
+}
+
 int api_listen(struct api *a, int fd, struct err *err)
 {
         struct sockaddr_storage own = {0};
         socklen_t n = sizeof own;
+        struct err why = {0};
         int r = getsockname(fd, (struct sockaddr *)&own, &n) < 0 ? -errno : fd_nonblock(fd, true);
-        if (r == 0 && !is_private(&own) && !api_setting_bool(a, "http.behind_proxy"))
-                r = -EACCES;
-        if (r < 0) {
-                close(fd);
-                return r == -EACCES ? err_set(err, r,
-                                              "an address that is not loopback needs a proxy that "
-                                              "speaks TLS in front of it: http.behind_proxy")
-                                    : err_sys(err, r, "listener");
+        struct httpd *h = r < 0 ? NULL : server_for(a, &own, &why);
+        if (h) {
+                httpd_listen(h, fd);
+                return 0;
         }
-        httpd_listen(a->http, fd);
-        return 0;
+        close(fd);
+        return r < 0 ? err_sys(err, r, "listener") : err_set(err, why.code, "%s", why.text);
 }
 
 /* ---- the other roles ---- */
@@ -248,12 +284,17 @@ void api_peer_up(struct api *a, const char *name)
 
 /* ---- the end ---- */
 
+size_t api_busy(const struct api *a)
+{
+        return httpd_busy(a->http) + (a->https ? httpd_busy(a->https) : 0);
+}
+
 static void drain_step(void *ctx)
 {
         struct api *a = ctx;
         a->drain_timer = NULL;
         bool late = clock_boot_ms() >= a->drain_until_ms;
-        if (httpd_busy(a->http) > 0 && !late)
+        if (api_busy(a) > 0 && !late)
                 a->drain_timer = loop_timer_add(a->env.loop, DRAIN_STEP_MS, drain_step, a);
         else
                 a->drained(a->drained_ctx);
@@ -268,6 +309,8 @@ void api_drain(struct api *a, loop_fn fn, void *ctx)
         a->drained_ctx = ctx;
         a->drain_until_ms = clock_boot_ms() + DRAIN_MAX_MS;
         httpd_stop_accepting(a->http);
+        if (a->https)
+                httpd_stop_accepting(a->https);
         for (struct live *j = a->jobs; j; j = j->next)
                 live_tell(j, LIVE_DRAIN);
         streams_cut(a);

@@ -30,7 +30,8 @@ struct pool; /* sandboxes that hold volumes for file access */
 struct api {
         struct api_env env;
         struct db *db;
-        struct httpd *http;
+        struct httpd *http, *https; /* https: NULL without a certificate */
+        struct buf tls_cert, tls_key;
         struct live *jobs; /* list */
         struct pool *pool;
         struct viewer *viewers; /* attached clients */
@@ -53,8 +54,10 @@ struct api {
 
 MUST_CHECK int api_new(const struct api_env *env, struct api **ret, struct err *err);
 void api_free(struct api *a); /* NULL is fine; sandboxes run on */
-/* Owns fd. A TCP listener on another address than loopback is refused unless http.behind_proxy is
- * true: -EACCES. */
+/* The certificate chain or the key (PEM), before the TCP listener. Owns fd. */
+MUST_CHECK int api_tls(struct api *a, bool is_key, int fd, struct err *err);
+/* Owns fd. TCP speaks TLS when api_tls has given both parts. Without, a listener on another address
+ * than loopback is refused unless http.behind_proxy is true: -EACCES. */
 MUST_CHECK int api_listen(struct api *a, int fd, struct err *err);
 /* Another role is there, for the first time or again: what is unknown is asked. */
 void api_peer_up(struct api *a, const char *name);
@@ -64,6 +67,7 @@ void api_drain(struct api *a, loop_fn fn, void *ctx);
 /* The handlers of our side of the links; ctx is the struct api. */
 extern const struct peer_ops api_launch_ops, api_keep_ops, api_rag_ops;
 
+size_t api_busy(const struct api *a); /* requests that are not over */
 const char *api_setting(const struct api *a, const char *name);
 uint64_t api_setting_u64(const struct api *a, const char *name);
 bool api_setting_bool(const struct api *a, const char *name);

@@ -25,7 +25,7 @@ static void check(void *ctx)
         struct api *a = ctx;
         struct peer *serve = api_peer(a, "serve");
         uint64_t idle_ms = api_setting_u64(a, "serve.idle_exit_ms");
-        bool used = a->jobs || httpd_busy(a->http) || clock_boot_ms() - a->used_ms < idle_ms;
+        bool used = a->jobs || api_busy(a) || clock_boot_ms() - a->used_ms < idle_ms;
         a->idle_timer = NULL;
         if (used || !serve) {
                 check_later(a, idle_ms);

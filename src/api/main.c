@@ -41,7 +41,10 @@ static void peer_up(void *ctx, const char *name, struct peer *p UNUSED)
 static void listener(void *ctx, const char *name, int fd)
 {
         struct err err = {0};
-        if (api_listen(ctx, fd, &err) < 0)
+        bool is_key = str_eq(name, "tls-key");
+        int r = is_key || str_eq(name, "tls-cert") ? api_tls(ctx, is_key, fd, &err)
+                                                   : api_listen(ctx, fd, &err);
+        if (r < 0)
                 log_error("api.listen", kv("name", name), kv("error", err_text(&err)));
 }
 

@@ -38,6 +38,10 @@ struct httpd_ops {
 
 /* Never NULL. */
 struct httpd *httpd_new(struct loop *l, const struct httpd_ops *ops, void *ctx);
+/* The same over TLS: certificate chain and key as PEM texts, which are copied. NULL when they are
+ * not usable. It has no http_upgrade: that is answered with 400. */
+struct httpd *httpd_new_tls(struct loop *l, const struct httpd_ops *ops, void *ctx,
+                            const char *cert_pem, const char *key_pem);
 void httpd_listen(struct httpd *h, int fd); /* owns fd */
 void httpd_stop_accepting(struct httpd *h); /* closes the listeners */
 size_t httpd_busy(const struct httpd *h);   /* requests that are not over */

@@ -26,6 +26,7 @@ struct httpd {
         struct http_req *requests; /* that are not over */
         size_t n_connections, n_requests;
         bool stopping;
+        char *cert, *key; /* TLS: PEM texts, which the library borrows; NULL: plain */
 };
 
 enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };

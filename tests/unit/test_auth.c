@@ -212,3 +212,35 @@ TEST(auth_listener_on_another_address_needs_a_proxy)
         CHECK_CONTAINS(err.text, "behind_proxy");
         fixture_free(f);
 }
+
+static int give_pem(bool is_key, const char *path)
+{
+        struct err err = {0};
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        CHECK_INT(fd, >=, 0);
+        return api_tls(f->api, is_key, fd, &err);
+}
+
+/* A pair made for this test; no other machine trusts it. */
+TEST(auth_tls_listener_speaks_nothing_else)
+{
+        up();
+        struct err err = {0};
+        CHECK_INT(give_pem(false, "tests/data/tls.crt"), ==, 0);
+        CHECK_INT(api_listen(f->api, listen_tcp(&f->port), &err), ==, -EINVAL);
+        CHECK_CONTAINS(err.text, "tls_key");
+        CHECK_INT(give_pem(true, "tests/data/tls.crt"), ==, 0); /* no key */
+        CHECK_INT(api_listen(f->api, listen_tcp(&f->port), &err), ==, -EINVAL);
+        CHECK_INT(give_pem(true, "tests/data/tls.key"), ==, 0);
+        CHECK_INT(api_listen(f->api, listen_tcp(&f->port), &err), ==, 0);
+        struct client c;
+        struct response r;
+        client_init(&c, f->loop, connect_tcp(f->port));
+        const char *text = "GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        client_send(&c, text, strlen(text));
+        CHECK_INT(client_head(&c, &r), ==, 0); /* closed, in no language of HTTP */
+        client_done(&c);
+        /* the Unix socket is plain as before */
+        CHECK_INT(ask(f, "GET", "/v1/health", NULL, NULL), ==, 200);
+        fixture_free(f);
+}
