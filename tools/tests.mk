@@ -24,7 +24,7 @@ $(B)/torture/%: fuzz/%.c tests/torture/torture.c $(ALL_ARCHIVES)
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 .PHONY: unit-programs fuzz-programs torture-programs asan clang torture fuzzers fuzz test lint format
-unit-programs: $(UNIT:%=$(B)/tests/%)
+unit-programs: $(UNIT:%=$(B)/tests/%) $(B)/tests/deny
 fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
 torture-programs: $(FUZZ:%=$(B)/torture/%)
 
@@ -56,6 +56,10 @@ $(B)/tests/escape: tests/escape/escape.c
 	@mkdir -p $(@D)
 	gcc -static -O1 -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -o $@ $<
 $(B)/tests/test_escape: $(B)/tests/escape
+# Runs a command with one system call refused; tests/fault/hosts.sh.
+$(B)/tests/deny: tests/fault/deny.c
+	@mkdir -p $(@D)
+	$(Q)echo "  CC $(patsubst build/%,%,$@)"; $(CC) -std=gnu17 -O1 -D_GNU_SOURCE -Wall -Wextra -Werror -o $@ $<
 
 # The measuring programs of bench/.
 $(B)/bench/%: bench/%.c $(ALL_ARCHIVES)

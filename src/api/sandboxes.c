@@ -198,6 +198,19 @@ struct creation {
         char id[ID_TEXT_LEN + 1];
 };
 
+/* What the caller can mend keeps its code; a kernel that refuses us is our trouble, not a lack of
+ * rights of his. */
+static void refuse(struct call *c, const struct err *err)
+{
+        static const int his[] = {-EINVAL, -E2BIG, -ENOENT, -EEXIST, -EBUSY, -EAGAIN, -ENOSPC};
+        for (size_t i = 0; i < ARRAY_LEN(his); i++)
+                if (err->code == his[i]) {
+                        call_fail_err(c, err);
+                        return;
+                }
+        call_fail(c, -EIO, "the sandbox could not be made: %s", err_text(err));
+}
+
 static void on_created(void *ctx, int status, const struct err *err)
 {
         struct creation *m = ctx;
@@ -206,7 +219,7 @@ static void on_created(void *ctx, int status, const struct err *err)
                 /* Refused, and nobody was told the id: it was never accepted. */
                 (void)!jobs_delete(c->api->db, m->id, NULL);
                 (void)!outlog_remove(c->api->logs_fd, m->id);
-                call_fail_err(c, err);
+                refuse(c, err);
         } else if (c->rq) {
                 json_t *o = job_load(c->api, m->id);
                 call_json(c, 201, o ? o : json_pack("{s:s}", "id", m->id));

@@ -235,8 +235,10 @@ static int run(struct invocation *inv)
         struct err err = {0};
         auto_json json_t *sandbox = NULL;
         int r = create(inv, &sandbox, &err);
-        if (r < 0)
-                return fail(r, &err);
+        if (r < 0) {
+                int status = fail(r, &err);
+                return r == -EIO ? EXIT_LOST : status; /* not 1: that could be the command's own */
+        }
         if (!flag_given(inv, "detach"))
                 return foreground(inv, sandbox);
         if (inv->json)

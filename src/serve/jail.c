@@ -102,12 +102,25 @@ static int bind_all(const struct jail *j, struct err *err)
         return r;
 }
 
+/* How mounts of the host travel into this namespace. */
+static int set_propagation(unsigned long kind, struct err *err)
+{
+        if (mount(NULL, "/", NULL, MS_REC | kind, NULL) == 0)
+                return 0;
+        return errno == EINVAL ? err_set(err, -EINVAL,
+                                         "/ is no mount point: in a chroot paddock "
+                                         "cannot build the roots of its roles")
+                               : err_sys(err, -errno, "mount propagation");
+}
+
 static int enter_root(const struct jail *j, struct err *err)
 {
-        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("paddock", j->root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=256k") < 0)
+        int r = set_propagation(MS_PRIVATE, err);
+        if (r < 0)
+                return r;
+        if (mount("paddock", j->root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=256k") < 0)
                 return err_sys(err, -errno, "root");
-        int r = bind_all(j, err);
+        r = bind_all(j, err);
         if (r < 0)
                 return r;
         struct mount_attr ro = {.attr_set = READONLY | MOUNT_ATTR_NOEXEC};
@@ -173,7 +186,10 @@ static int become(const struct jail *j, int report, struct err *err)
                 return r;
         if (j->row->host_view) {
                 /* launch: slave, so that an unmounted disk of the host leaves here as well */
-                if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 || chdir(j->state) < 0)
+                r = set_propagation(MS_SLAVE, err);
+                if (r < 0)
+                        return r;
+                if (chdir(j->state) < 0)
                         return err_sys(err, -errno, "%s", j->state);
                 umask(077);
                 execve(j->program, argv, env);

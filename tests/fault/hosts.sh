@@ -21,6 +21,27 @@ is "a second serve on the same state says to try later" $? 75
 has "and why" "$(cat "$dir/err")" "another paddock serve"
 stop_server
 
+# System calls that the kernel refuses: an error of ours, at once, and nothing is left.
+deny=$(dirname "$paddock")/../tests/deny
+refused() { # NAME NUMBER
+        "$deny" "$2" "$paddock" serve --state-dir "$state" --socket "$PADDOCK_SOCKET" 2>>"$dir/serve.log" &
+        server=$!
+        wait_until 20 p status >/dev/null 2>&1
+        p status --wait >/dev/null
+        p run -- /bin/echo never >"$dir/out" 2>"$dir/err"
+        local status=$?
+        is "$1 refused: never the command's own end" "$status" 125
+        is "$1 refused: the command did not run" "$(cat "$dir/out")" ""
+        has "$1 refused: the sentence says so" "$(cat "$dir/err")" "not permitted"
+        is "$1 refused: no sandbox is left over" \
+                "$(p sandbox list --json | jq '[.sandboxes[] | select(.state != "ended")] | length')" 0
+        p stop >/dev/null 2>&1
+        wait "$server"
+        server=
+}
+refused execveat 322 # how init is started
+refused sethostname 170
+
 # A full disk: the state on a small tmpfs.
 if mkdir "$dir/small" && mount -t tmpfs -o size=6m tmpfs "$dir/small" 2>/dev/null; then
         state=$dir/small/state

@@ -69,6 +69,9 @@ TEST(sandbox_that_launch_refuses_was_never_accepted)
         f->create_status = -EBUSY;
         auto_json json_t *o = create(TRUE_BODY, 429);
         CHECK_STR(error_of(o), "launch says no");
+        f->create_status =
+                -EPERM; /* the kernel said no to launch: not a matter of the caller's rights */
+        json_decref(create(TRUE_BODY, 500));
         f->create_status = -EINVAL;
         json_decref(create(TRUE_BODY, 400));
         auto_json json_t *list = NULL;

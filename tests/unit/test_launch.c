@@ -153,8 +153,9 @@ BOTH(capabilities_no_new_privs_and_seccomp_are_in_force_for_the_command)
                "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\n"
                "CapBnd: 0000000000000000\nCapAmb: 0000000000000000\nNoNewPrivs: 1\nSeccomp: 2\n");
         expect(f,
-               "unshare -Ur true 2>/dev/null; echo $?; mount -t tmpfs x /tmp 2>/dev/null; echo $?",
-               "1\n32\n");
+               "unshare -Ur true 2>/dev/null; echo $?; mount -t tmpfs x /tmp 2>/dev/null || echo "
+               "no",
+               "1\nno\n");
 }
 
 BOTH(only_three_descriptors_are_open)
