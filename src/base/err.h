@@ -7,8 +7,8 @@
  *
  *     r = spec_check(spec, err);
  *     if (r < 0)
- *             return err_wrap(err, r, "sandbox '%s'", name);   -> sandbox 'a1': memory: 3 B is
- * below 1 MiB
+ *             return err_wrap(err, r, "sandbox '%s'", name);
+ *     -> sandbox 'a1': memory: 3 B is below 1 MiB
  *
  * The struct lives on the caller's stack: nothing is allocated on the way out. No secret is ever
  * formatted into one; it may be shown to a client as it is.

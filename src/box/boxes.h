@@ -2,8 +2,7 @@
  * is found again after a restart.
  *
  *     boxes_new(&config, &boxes, err);   reads the journals, sweeps what was half made
- *     boxes_keep_up(boxes);              whenever a link to keep is there: takes the running ones
- * on
+ *     boxes_keep_up(boxes);              whenever a link to keep is there: adopts the running ones
  *
  * The peers of the askers get boxes_ops("api") or boxes_ops("rag") with the boxes as context.
  */
@@ -26,7 +25,7 @@ void boxes_free(struct boxes *b);
 DEFINE_CLEANUP(struct boxes *, boxes_free);
 const struct peer_ops *boxes_ops(const char *asker); /* NULL: no such asker */
 void boxes_keep_up(struct boxes *b);
-/* Sandboxes that are being made: a launch that is to end waits for them. */
 /* Asks every sandbox to end: TERM, and all killed after a short grace. How many still run. */
 size_t boxes_stop_all(struct boxes *b);
+/* Sandboxes that are being made: a launch that is to end waits for them. */
 size_t boxes_making(const struct boxes *b);

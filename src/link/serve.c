@@ -40,4 +40,4 @@ static const struct link_verb verbs[] = {
         {SERVE_RELOAD, "reload", &empty, &change, 0, 0},
         {SERVE_RELINK, "relink", &peer, NULL, 0, 0},
 };
-const struct link_spec serve_link = {"serve", 1, verbs, ARRAY_LEN(verbs), 0};
+const struct link_spec serve_link = {"serve", 1, verbs, ARRAY_LEN(verbs), 1};

@@ -1,10 +1,11 @@
 /* serve.h - the control link between the supervisor and each role (descriptor 3 of the role).
  *
- * serve -> role: SETTINGS once, first; PEER whenever a link to another role is made or made anew;
- * LISTENER (api only); DRAIN: finish what is in flight, take no more, exit 0.
+ * serve -> role: SETTINGS first, and again after each reload; PEER whenever a link to another role
+ * is made or made anew; LISTENER (api and keep); DRAIN: finish what is in flight, take no more,
+ * exit 0.
  * role -> serve: READY once; RELINK when a link ended though neither side did; from api alone also
  * STATUS, STOP and RELOAD. serve answers those only to the role that may ask. When this link ends,
- * the role ends: a role does not outlive serve, except keep.
+ * the role ends: a role does not outlive serve, except keep, which a later serve takes over.
  */
 #pragma once
 #include "link/link.h"
@@ -12,7 +13,7 @@
 enum serve_verb {
         SERVE_SETTINGS = 1, /* event, serve -> role */
         SERVE_PEER,         /* event, serve -> role, 1 descriptor: our end of the link */
-        SERVE_LISTENER,     /* event, serve -> role, 1 descriptor: a listening socket */
+        SERVE_LISTENER,     /* event, serve -> role, 1 descriptor: see serve_listener */
         SERVE_DRAIN,        /* event, serve -> role: serve_stop */
         SERVE_READY,        /* event, role -> serve */
         SERVE_STATUS,       /* request, api -> serve; one part a role */
@@ -28,7 +29,9 @@ struct serve_peer {
         char name[16]; /* the role at the other end */
 };
 struct serve_listener {
-        char name[16]; /* "unix" or "tcp" */
+        /* api: listening sockets "unix" and "tcp", and before "tcp" the files "tls-cert" and
+         * "tls-key"; keep: "keep", where a later serve knocks */
+        char name[16];
 };
 struct serve_ready {
         char build_id[65]; /* must equal serve's own */

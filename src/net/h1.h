@@ -7,11 +7,14 @@
  * sizes with a sign or more than 15 hex digits, framing fields in trailers.
  *
  *     h1_init(&p, H1_RESPONSE, HTTP_HEAD_MAX);
- *     while ((r = h1_next(&p, &in, &ev, err)) == 1)      in: bytes received, consumed from the
- * front switch (ev.type) { case H1_HEAD: ...ev.head, lives until bytes of the next message are
- * given case H1_DATA: ...ev.data, points into `in` case H1_END:  ...the next byte begins a new
- * message r == 0: all of `in` was used, give more; r < 0: the connection is of no more use at the
- * end of the stream: r = h1_eof(&p, err)      0 only where a message may end there
+ *     while ((r = h1_next(&p, &in, &ev, err)) == 1)      `in` is consumed from the front
+ *             switch (ev.type) {
+ *             case H1_HEAD: ...ev.head lives until bytes of the next message are given
+ *             case H1_DATA: ...ev.data points into what `in` was
+ *             case H1_END:  ...the next byte begins a new message
+ *             }
+ *     r == 0: all of `in` was used, give more; r < 0: the connection is of no more use
+ *     r = h1_eof(&p, err);       the sender has closed: 0 only where a message may end
  */
 #pragma once
 #include "base/buf.h"

@@ -12,10 +12,9 @@ struct serve_options {
         struct config *config;   /* checked; serve takes it over */
         const char *config_path; /* read again on reload; NULL: there is no file */
         const char *state_dir;   /* absolute; made when it is not there */
-        const char *socket_path; /* absolute, at most SERVE_SOCKET_MAX bytes */
+        const char *socket_path; /* absolute, at most SOCKET_PATH_MAX bytes */
         bool idle_exit;          /* a private instance: leave when nothing uses it */
 };
-#define SERVE_SOCKET_MAX 100 /* sun_path holds 108 */
 
 /* Runs until stopped. The exit status: 0, or 1 with the reason logged. 75 when another serve holds
  * the state directory. */

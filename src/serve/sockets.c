@@ -1,5 +1,6 @@
 #include "serve/sockets.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -128,11 +129,11 @@ static int listen_at(const char *path, int type, struct err *err)
 
 int listen_unix(const char *path, const char *group, struct err *err)
 {
-        char dir[SERVE_SOCKET_MAX + 1];
+        char dir[SOCKET_PATH_MAX + 1];
         if (str_copy(dir, sizeof dir, path) < 0 || path[0] != '/')
                 return err_set(err, -ENAMETOOLONG,
                                "socket %s: expected an absolute path of at most %d bytes", path,
-                               SERVE_SOCKET_MAX);
+                               SOCKET_PATH_MAX);
         *strrchr(dir, '/') = '\0';
         int r = *dir ? make_dirs(dir, 0711) : 0;
         if (r < 0)
