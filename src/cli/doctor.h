@@ -39,7 +39,6 @@ enum finding probe_cgroup_memory(char detail[DETAIL_MAX]);
 enum finding probe_cgroup_cpu(char detail[DETAIL_MAX]);
 enum finding probe_cgroup_pids(char detail[DETAIL_MAX]);
 enum finding probe_max_user_ns(char detail[DETAIL_MAX]);
-enum finding probe_subids(char detail[DETAIL_MAX]);
 enum finding probe_files(char detail[DETAIL_MAX]);
 enum finding probe_pids(char detail[DETAIL_MAX]);
 enum finding probe_pdftotext(char detail[DETAIL_MAX]);

@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -197,26 +196,6 @@ static bool find_program(const char *program, const char *dirs, char detail[DETA
 static enum finding in_sandbox(const char *program, char detail[DETAIL_MAX])
 {
         return find_program(program, "/usr/local/bin:/usr/bin:/bin", detail) ? FOUND : MISSING;
-}
-
-/* A user needs the helpers and a range; root has all ids. */
-enum finding probe_subids(char detail[DETAIL_MAX])
-{
-        CLEANUP(buf_done) struct buf b = {0};
-        const struct passwd *pw = getpwuid(geteuid());
-        if (geteuid() == 0) {
-                snprintf(detail, DETAIL_MAX, "not needed: root");
-                return FOUND;
-        }
-        if (!find_program("newuidmap", getenv("PATH") ? getenv("PATH") : "/usr/bin", detail))
-                return MISSING;
-        slurp("/etc/subuid", &b);
-        auto_free char *start = xasprintf("%s:", pw ? pw->pw_name : "?");
-        auto_free char *line = xasprintf("\n%s", start);
-        bool has = str_starts(buf_text(&b), start) || strstr(buf_text(&b), line);
-        snprintf(detail, DETAIL_MAX, has ? "%sa range in /etc/subuid" : "%snone in /etc/subuid",
-                 "");
-        return has ? FOUND : MISSING;
 }
 
 enum finding probe_pdftotext(char detail[DETAIL_MAX])

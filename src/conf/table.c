@@ -244,15 +244,6 @@ const struct option config_options[] = {
                 .reloadable = true,
                 .doc = "Longest time limit that a sandbox may ask for.",
         },
-        {
-                .name = "rag.parse_workers",
-                .type = OPTION_U64,
-                .def = "0",
-                .min = 1,
-                .max = 64,
-                .zero = "one a core, at most 4",
-                .doc = "Sandboxes that parse documents at the same time.",
-        },
 };
 const size_t config_options_n = ARRAY_LEN(config_options);
 

@@ -49,7 +49,7 @@ TEST(yaml_every_mistake_is_reported_and_nothing_taken)
              "log.format: json\n"
              "http.hosts: one\n"
              "serve.socket: [a]\n"
-             "rag.parse_workers:\n");
+             "sandbox.pids_default:\n");
         CHECK_INT(rd.r, ==, -EINVAL);
         CHECK(!rd.c);
         const char *t = buf_text(&rd.p.text);
@@ -62,7 +62,7 @@ TEST(yaml_every_mistake_is_reported_and_nothing_taken)
                        "f.yaml:5: http.behind_proxy: 'yes' is not valid, expected true or false");
         CHECK_CONTAINS(t, "f.yaml:7: http.hosts: one value, expected a list");
         CHECK_CONTAINS(t, "f.yaml:8: serve.socket: a list, expected one value");
-        CHECK_CONTAINS(t, "f.yaml:9: rag.parse_workers: no value");
+        CHECK_CONTAINS(t, "f.yaml:9: sandbox.pids_default: no value");
         CHECK_INT(rd.p.count, ==, 7);
 }
 
