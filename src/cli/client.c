@@ -50,11 +50,6 @@ void client_free(struct client *c)
         free(c);
 }
 
-const char *client_socket(const struct client *c)
-{
-        return c->socket;
-}
-
 static int open_socket(struct client *c, struct err *err)
 {
         struct sockaddr_un a = {.sun_family = AF_UNIX};

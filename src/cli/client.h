@@ -16,7 +16,6 @@ struct client;
 struct client *client_new(const char *socket); /* never NULL; connects at the first request */
 void client_free(struct client *c);            /* NULL is fine */
 DEFINE_CLEANUP(struct client *, client_free);
-const char *client_socket(const struct client *c);
 
 /* A JSON request and its JSON answer. body is borrowed, NULL: none. *ret is NULL when the answer
  * has no body; ret may be NULL when nobody cares. */

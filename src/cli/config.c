@@ -1,5 +1,6 @@
 #include "cli/out.h"
 #include "cli/command.h"
+#include "cli/server.h"
 #include "conf/config.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -8,7 +9,7 @@ static int load(const struct invocation *inv, struct config **ret)
 {
         CLEANUP(config_problems_done) struct config_problems p;
         config_problems_init(&p);
-        const char *path = inv->n_operands ? inv->operands[0] : "/etc/paddock/paddock.yaml";
+        auto_free char *path = inv->n_operands ? xstrdup(inv->operands[0]) : server_config_path();
         int r = config_load(path, ret, &p);
         if (r == -ENOENT && inv->n_operands)
                 config_problem(&p, path, 0, "no such file");
@@ -93,7 +94,9 @@ const struct command command_config_show = {
         .operands = "[FILE]",
         .summary = "Show every option, its value and where that comes from.",
         .details =
-                "Without FILE, /etc/paddock/paddock.yaml, or the defaults where it is not there.",
+                "Without FILE, the file that 'paddock serve' reads when none is named, or the "
+                "defaults where it is not there. What a server that runs was given by --set is not "
+                "shown.",
         .max_operands = 1,
         .run = show,
 };

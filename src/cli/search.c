@@ -4,6 +4,7 @@ static void print_search(const json_t *answer)
 {
         const json_t *hits = list_in(answer, "hits");
         passages_print(hits);
+        fflush(stdout); /* where both go to one file, the count comes last */
         fprintf(stderr, "%zu passages, %s search, %.1f ms\n", json_array_size(hits),
                 get_str(answer, "mode"), (double)get_u64(answer, "took_us") / 1000);
 }

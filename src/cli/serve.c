@@ -4,7 +4,6 @@
 #include "base/str.h"
 #include "serve/serve.h"
 #include <stdio.h>
-#include <sys/stat.h>
 
 static const struct flag flags[] = {
         {.o = {.name = "config",
@@ -43,18 +42,11 @@ static char *absolute(const char *path)
 /* The configuration file's path, NULL when none was named and the usual one is not there. */
 static char *config_file(const struct invocation *inv)
 {
-        struct stat st;
         const char *given = flag_text(inv, "config");
-        const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
         if (given)
                 return absolute(given);
-        char *path = geteuid() == 0 ? xstrdup("/etc/paddock/paddock.yaml")
-                     : dir && *dir  ? xasprintf("%s/paddock/paddock.yaml", dir)
-                                   : xasprintf("%s/.config/paddock/paddock.yaml", home ? home : "");
-        if (stat(path, &st) == 0)
-                return path;
-        free(path);
-        return NULL;
+        auto_free char *path = server_config_path();
+        return access(path, F_OK) == 0 ? TAKE_PTR(path) : NULL;
 }
 
 static int load(const char *path, struct config **ret)

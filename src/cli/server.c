@@ -53,6 +53,16 @@ int server_own_dirs(struct server *ret, struct err *err)
         return r < 0 ? r : check_socket_path(ret->socket, err);
 }
 
+char *server_config_path(void)
+{
+        const char *dir = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+        if (geteuid() == 0)
+                return xstrdup("/etc/paddock/paddock.yaml");
+        if (dir && *dir)
+                return xasprintf("%s/paddock/paddock.yaml", dir);
+        return xasprintf("%s/.config/paddock/paddock.yaml", home ? home : "");
+}
+
 static bool in_group_paddock(void)
 {
         gid_t ids[256];

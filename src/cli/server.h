@@ -25,6 +25,9 @@ MUST_CHECK int server_locate(const char *given, struct server *ret, struct err *
 /* $XDG_STATE_HOME/paddock and the socket of the caller's own instance. */
 MUST_CHECK int server_own_dirs(struct server *ret, struct err *err);
 
+/* The configuration file that serve reads when none is named; free() it. Never NULL. */
+char *server_config_path(void);
+
 enum server_start { SERVER_ASK_ONLY, SERVER_START };
 /* A client for the server of this invocation; SERVER_START: starts the caller's own if need be.
  * -ECONNREFUSED when none answers. */
