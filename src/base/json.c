@@ -90,23 +90,6 @@ int json_read_bool(const json_t *o, const char *key, enum json_need need, bool *
         return 1;
 }
 
-int json_only_keys(const json_t *o, const char *const *keys, struct err *err)
-{
-        const char *key;
-        json_t *value;
-        if (!json_is_object(o))
-                return err_set(err, -EINVAL, "expected an object");
-        json_object_foreach((json_t *)o, key, value)
-        {
-                const char *const *k = keys;
-                while (*k && strcmp(*k, key) != 0)
-                        k++;
-                if (!*k)
-                        return err_set(err, -EINVAL, "unknown field '%.64s'", key);
-        }
-        return 0;
-}
-
 json_t *json_str_lossy(const char *s, size_t n)
 {
         json_t *j = utf8_valid(s, n) ? json_stringn(s, n) : NULL;

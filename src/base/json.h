@@ -27,7 +27,5 @@ MUST_CHECK int json_read_u64(const json_t *o, const char *key, enum json_need ne
                              uint64_t max, uint64_t *ret, struct err *err);
 MUST_CHECK int json_read_bool(const json_t *o, const char *key, enum json_need need, bool *ret,
                               struct err *err);
-/* Refuses a key that is not in the NULL-terminated list. */
-MUST_CHECK int json_only_keys(const json_t *o, const char *const *keys, struct err *err);
 /* A string reference from bytes that may not be UTF-8: bad bytes become U+FFFD. Never NULL. */
 json_t *json_str_lossy(const char *s, size_t n);
