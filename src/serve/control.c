@@ -26,10 +26,12 @@ static int reload(struct serve *s, struct reload_report *rep, struct err *err)
         auto_free const struct option **diff = xcalloc(config_options_n, sizeof(struct option *));
         size_t n = config_diff(s->config, fresh, diff);
         for (size_t i = 0; i < n && rep->n < ARRAY_LEN(rep->changes); i++) {
+                /* What the command line said stands above the file, also after a restart. */
+                if (str_eq(config_origin(s->config, diff[i]->name), "command line"))
+                        continue;
                 struct serve_change *c = &rep->changes[rep->n++];
                 snprintf(c->option, sizeof c->option, "%s", diff[i]->name);
-                if (!diff[i]->reloadable ||
-                    str_eq(config_origin(s->config, diff[i]->name), "command line"))
+                if (!diff[i]->reloadable)
                         continue;
                 config_adopt(s->config, fresh, diff[i]->name);
                 c->applied = 1;

@@ -157,4 +157,12 @@ wait "$server" 2>/dev/null
 server=
 run status
 is "stopped" "$code" 69
+
+# What the command line set (here: the places) stays, and is no change.
+printf 'log.level: info\n' >"$dir/paddock.yaml"
+start_server --config "$dir/paddock.yaml"
+printf 'log.level: warn\nroles.uid_base: 61000\n' >"$dir/paddock.yaml"
+run reload --json
+is "reload applies what it may and names the rest" "$(jq -c '[.changes[] | [.option, .applied]]' <<<"$out")" \
+        '[["log.level",true],["roles.uid_base",false]]'
 done_testing
