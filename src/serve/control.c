@@ -36,6 +36,7 @@ static int reload(struct serve *s, struct reload_report *rep, struct err *err)
                 config_adopt(s->config, fresh, diff[i]->name);
                 c->applied = 1;
         }
+        setup_log(s->config);
         for (size_t i = 0; i < s->n; i++)
                 if (peer_alive(s->members[i].control))
                         send_settings(&s->members[i]);

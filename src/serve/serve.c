@@ -73,7 +73,7 @@ static void close_all(struct serve *s)
         config_free(s->config);
 }
 
-static void setup_log(const struct config *c)
+void setup_log(const struct config *c)
 {
         enum log_level level = LOG_INFO;
         if (log_level_parse(config_get(c, "log.level"), &level) < 0)

@@ -24,7 +24,8 @@ void start_member(void *ctx); /* a struct member: starts its role, or schedules 
 void send_settings(struct member *m);
 void wire(struct member *m, const char *only);
 void announce_when_ready(struct serve *s);
-void reap_orphans(struct serve *s);   /* SIGCHLD */
-void begin_stop(struct serve *s);     /* every role finishes; then the loop stops */
-void control_closed(void *ctx);       /* a struct member: its control link has ended */
+void reap_orphans(struct serve *s); /* SIGCHLD */
+void begin_stop(struct serve *s);   /* every role finishes; then the loop stops */
+void control_closed(void *ctx);     /* a struct member: its control link has ended */
+void setup_log(const struct config *c);
 void reload_and_log(struct serve *s); /* SIGHUP */

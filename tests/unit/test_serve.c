@@ -6,7 +6,9 @@
 #include "test.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 TEST(a_role_comes_back_sooner_the_first_time_than_the_fifth)
 {
@@ -179,4 +181,21 @@ TEST(tcp_addresses_are_numeric)
         CHECK_INT(listen_tcp("localhost:80", &err), ==, -EINVAL);
         CHECK_INT(listen_tcp("127.0.0.1", &err), ==, -EINVAL);
         CHECK_INT(listen_tcp("127.0.0.1:http", &err), ==, -EINVAL);
+}
+
+TEST(the_service_manager_is_told_where_there_is_one)
+{
+        char dir[] = "/tmp/paddock-test-XXXXXX", got[32] = "";
+        CHECK(mkdtemp(dir) != NULL);
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        snprintf(a.sun_path, sizeof a.sun_path, "%s/notify", dir);
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+        CHECK(bind(fd, (struct sockaddr *)&a, sizeof a) == 0);
+        notify_manager("READY=1");
+        CHECK_INT(recv(fd, got, sizeof got, 0), ==, -1); /* nobody asked for it */
+        setenv("NOTIFY_SOCKET", a.sun_path, 1);
+        notify_manager("READY=1");
+        CHECK_INT(recv(fd, got, sizeof got - 1, 0), ==, 7);
+        CHECK_STR(got, "READY=1");
+        CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
 }
