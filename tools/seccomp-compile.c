@@ -68,6 +68,8 @@ static const struct constant {
         {"TIOCGWINSZ", 0x5413},
         {"FIONREAD", 0x541B},
         {"FIONBIO", 0x5421},
+        {"F_SETLEASE", 1024},
+        {"F_NOTIFY", 1026},
         {"CLONE_NEW", 0x7E020080}, /* user pid net ipc uts cgroup, mount, time */
         {"CLONE_THREAD", 0x00010000},
         {"PER_NO_RANDOMIZE", 0x0040000},

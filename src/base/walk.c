@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#define OPEN_TRIES       100
 #define FOLDER_BYTES_MAX (256u << 20) /* names in one folder: about two million entries */
 
 int open_beneath(int root, const char *path, int flags, mode_t mode)
@@ -17,11 +18,12 @@ int open_beneath(int root, const char *path, int flags, mode_t mode)
                                .mode = mode,
                                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
                                           RESOLVE_NO_MAGICLINKS};
-        for (;;) {
+        for (int tries = 0;; tries++) {
                 long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
                 if (fd >= 0)
                         return (int)fd;
-                if (errno != EINTR && errno != EAGAIN) /* EAGAIN: raced with a rename */
+                /* EAGAIN: raced with a rename, or somebody holds a lease on it, perhaps for long */
+                if (errno != EINTR && (errno != EAGAIN || tries == OPEN_TRIES))
                         return -errno;
         }
 }

@@ -521,6 +521,22 @@ static const char *descriptors(void)
         return NULL;
 }
 
+/* A lease holds up whoever opens the file from outside. */
+static const char *leases(void)
+{
+        int fd = open("/work/lease", O_CREAT | O_RDWR, 0600);
+        int dir = open("/usr", O_RDONLY | O_DIRECTORY);
+        long r[] = {TRY(SYS_fcntl, fd, F_SETLEASE, F_WRLCK),
+                    TRY(SYS_fcntl, fd, F_SETLEASE, F_RDLCK),
+                    TRY(SYS_fcntl, dir, F_NOTIFY, DN_ACCESS)};
+        for (size_t i = 0; i < COUNT(r); i++)
+                if (!refused(r[i]))
+                        return OPEN("call %zu: %ld", i, r[i]);
+        close(fd);
+        close(dir);
+        return NULL;
+}
+
 static const char *landlock_stands(void)
 {
         long abi = TRY(SYS_landlock_create_ruleset, NULL, 0, 1);
@@ -693,6 +709,7 @@ static const struct {
         {32, "programs from memory are confined", fileless_exec},
         {33, "no userfaultfd, perf, bpf, fanotify", kernel_interfaces},
         {34, "no tracing", tracing},
+        {36, "no leases on files", leases},
         {37, "Landlock is in force", landlock_stands},
         {38, "a fork bomb is limited", fork_bomb},
         {40, "the disk is limited, inodes too", disk},
