@@ -1,6 +1,5 @@
 #include "link/frames.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include <poll.h>
 
 static uint32_t get_u32(const char *p)
@@ -80,8 +79,8 @@ int frames_decode(const struct frames *f, const struct frame *frame, void *ret, 
         return r < 0 ? err_wrap(err, r, "%s", f->spec->name) : 0;
 }
 
-/* 0 = readable or at its end. */
-static int wait_readable(int fd, uint64_t deadline_ms, struct err *err)
+/* 0 = ready for POLLIN or POLLOUT, or at its end. */
+static int wait_for(int fd, short events, uint64_t deadline_ms, struct err *err)
 {
         for (;;) {
                 int timeout = -1;
@@ -92,7 +91,7 @@ static int wait_readable(int fd, uint64_t deadline_ms, struct err *err)
                         uint64_t left = deadline_ms - now;
                         timeout = left > 60000 ? 60000 : (int)left;
                 }
-                struct pollfd p = {.fd = fd, .events = POLLIN};
+                struct pollfd p = {.fd = fd, .events = events};
                 int n = poll(&p, 1, timeout);
                 if (n > 0)
                         return 0;
@@ -109,7 +108,7 @@ static int fill(struct frames *f, int fd, uint64_t deadline_ms, struct err *err)
         if (!room)
                 return err_set(err, -ENOMEM, "no memory for a frame");
         for (;;) {
-                int r = deadline_ms ? wait_readable(fd, deadline_ms, err) : 0;
+                int r = deadline_ms ? wait_for(fd, POLLIN, deadline_ms, err) : 0;
                 if (r < 0)
                         return r;
                 ssize_t n = read(fd, room, FRAME_HEAD + FRAME_MAX);
@@ -118,7 +117,7 @@ static int fill(struct frames *f, int fd, uint64_t deadline_ms, struct err *err)
                         return (int)n;
                 }
                 if (errno == EAGAIN)
-                        r = wait_readable(fd, deadline_ms, err);
+                        r = wait_for(fd, POLLIN, deadline_ms, err);
                 else if (errno != EINTR)
                         return err_sys(err, -errno, "read");
                 if (r < 0)
@@ -172,14 +171,31 @@ int frame_put(struct buf *b, const struct frame_spec *spec, uint32_t verb, const
         return 0;
 }
 
+static int write_all(int fd, const struct buf *b, uint64_t deadline_ms, struct err *err)
+{
+        for (size_t done = 0; done < b->len;) {
+                ssize_t n = write(fd, b->data + done, b->len - done);
+                if (n >= 0) {
+                        done += (size_t)n;
+                        continue;
+                }
+                if (errno == EINTR)
+                        continue;
+                int r = errno == EAGAIN ? wait_for(fd, POLLOUT, deadline_ms, err)
+                                        : err_sys(err, -errno, "write");
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int frame_write(int fd, const struct frame_spec *spec, uint32_t verb, const void *obj,
-                struct err *err)
+                uint64_t deadline_ms, struct err *err)
 {
         CLEANUP(buf_done) struct buf b;
         buf_init(&b, FRAME_HEAD + FRAME_MAX);
         int r = frame_put(&b, spec, verb, obj, err);
-        if (r < 0)
-                return r;
-        r = fd_write_all(fd, b.data, b.len);
-        return r < 0 ? err_sys(err, r, "%s: write", spec->name) : 0;
+        if (r == 0)
+                r = write_all(fd, &b, deadline_ms, err);
+        return r < 0 ? err_wrap(err, r, "%s", spec->name) : 0;
 }

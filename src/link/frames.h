@@ -68,6 +68,7 @@ MUST_CHECK int frames_read(struct frames *f, int fd, uint64_t deadline_ms, struc
  * -EINVAL when obj breaks its own table, -E2BIG, -ENOMEM. */
 MUST_CHECK int frame_put(struct buf *b, const struct frame_spec *spec, uint32_t verb,
                          const void *obj, struct err *err);
-/* frame_put and fd_write_all, for blocking code. */
+/* frame_put, and all of it to fd. A reader that does not read is -ETIMEDOUT at the deadline if fd
+ * is O_NONBLOCK; 0 = none. */
 MUST_CHECK int frame_write(int fd, const struct frame_spec *spec, uint32_t verb, const void *obj,
-                           struct err *err);
+                           uint64_t deadline_ms, struct err *err);

@@ -159,8 +159,8 @@ static void on_created(void *ctx, const struct peer_answer *a)
         int r = 0;
         for (size_t i = 0; i < 3; i++) {
                 x->fds[i] = TAKE_FD(a->fds[i]);
-                if (r == 0)
-                        r = fd_nonblock(x->fds[i], false);
+                if (r == 0) /* stdin: it may never be read */
+                        r = fd_nonblock(x->fds[i], i == 0);
         }
         if (r < 0)
                 err_sys(&err, r, "descriptors of the sandbox");

@@ -27,6 +27,14 @@ static int hostile(struct err *err, const char *what)
         return err_set(err, -EPROTO, "the parser sent %s", what);
 }
 
+static bool valid_text(struct slice s)
+{
+        for (size_t i = 0; i < s.len; i++)
+                if ((unsigned char)s.data[i] < 0x20 && s.data[i] != '\n' && s.data[i] != '\t')
+                        return false;
+        return utf8_valid(s.data, s.len);
+}
+
 int parser_scan(struct parser *p, const char *prefix, entry_fn fn, void *ctx,
                 struct parse_scanned *ret, struct err *err)
 {
@@ -36,7 +44,7 @@ int parser_scan(struct parser *p, const char *prefix, entry_fn fn, void *ctx,
         struct frame f;
         int r = str_copy(rq.prefix, sizeof rq.prefix, prefix);
         if (r == 0)
-                r = frame_write(p->to, &parse_frames, PARSE_SCAN, &rq, err);
+                r = frame_write(p->to, &parse_frames, PARSE_SCAN, &rq, deadline, err);
         while (r >= 0 && (r = next(p, deadline, &f, err)) >= 0 && f.verb == PARSE_ENTRY) {
                 struct parse_entry e;
                 r = frames_decode(&p->in, &f, &e, err);
@@ -57,18 +65,9 @@ int parser_scan(struct parser *p, const char *prefix, entry_fn fn, void *ctx,
                 return r;
         if (end.error)
                 return err_set(err, -EIO, "%s",
-                               utf8_valid(end.reason, strlen(end.reason)) ? end.reason
-                                                                          : "the scan failed");
+                               valid_text(slice_of(end.reason)) ? end.reason : "the scan failed");
         *ret = end;
         return 0;
-}
-
-static bool valid_text(struct slice s)
-{
-        for (size_t i = 0; i < s.len; i++)
-                if ((unsigned char)s.data[i] < 0x20 && s.data[i] != '\n' && s.data[i] != '\t')
-                        return false;
-        return utf8_valid(s.data, s.len);
 }
 
 static bool valid_hash(const char *s)
@@ -98,7 +97,7 @@ int parser_file(struct parser *p, const char *path, const char *unless_hash, blo
         if (r == 0)
                 r = str_copy(rq.unless_hash, sizeof rq.unless_hash, unless_hash);
         if (r == 0)
-                r = frame_write(p->to, &parse_frames, PARSE_FILE, &rq, err);
+                r = frame_write(p->to, &parse_frames, PARSE_FILE, &rq, deadline, err);
         while (r >= 0 && (r = next(p, deadline, &f, err)) >= 0 && f.verb == PARSE_BLOCK) {
                 struct parse_block b;
                 r = frames_decode(&p->in, &f, &b, err);

@@ -38,7 +38,7 @@ static inline struct fake_file *fake_file_find(const char *path)
 static inline void fake_say(struct fake_program *p, uint32_t verb, const void *obj)
 {
         struct err err = {0};
-        if (frame_write(p->box->out, &files_frames, verb, obj, &err) < 0)
+        if (frame_write(p->box->out, &files_frames, verb, obj, 0, &err) < 0)
                 test_failed(__FILE__, __LINE__, "%s", err_text(&err));
 }
 

@@ -34,7 +34,7 @@ static void volume_done(struct volume *v)
 
 static void ask(struct volume *v, uint32_t verb, const void *obj)
 {
-        CHECK_INT(frame_write(v->program.to, &files_frames, verb, obj, NULL), ==, 0);
+        CHECK_INT(frame_write(v->program.to, &files_frames, verb, obj, 0, NULL), ==, 0);
 }
 
 /* Reads up to DONE; its error as a negative errno. */
@@ -133,6 +133,21 @@ TEST(files_put_get_list_stat_remove)
         CHECK_INT(v.done.count, ==, 1);
         CHECK_INT(get(&v, FILES_STAT, "a.txt", 0), ==, -ENOENT);
         CHECK_INT(rm(&v, "a.txt", false), ==, -ENOENT);
+}
+
+/* Sandboxes may not take leases, but what is outside of them may. */
+TEST(files_says_so_when_a_file_is_under_a_lease)
+{
+        auto_volume struct volume v = volume_new();
+        char path[256];
+        CHECK_INT(put(&v, "a", "hello", 5), ==, 0);
+        in_dir(&v, path, "a");
+        signal(SIGIO, SIG_IGN);
+        auto_close int fd = open(path, O_RDWR | O_CLOEXEC);
+        CHECK_INT(fcntl(fd, F_SETLEASE, F_WRLCK), ==, 0);
+        CHECK_INT(get(&v, FILES_GET, "a", 0), ==, -EAGAIN);
+        CHECK_INT(fcntl(fd, F_SETLEASE, F_UNLCK), ==, 0);
+        CHECK_INT(get(&v, FILES_GET, "a", 0), ==, 0);
 }
 
 TEST(files_list_is_in_the_order_of_paths_and_pages)

@@ -117,7 +117,7 @@ TEST(frames_read_until_one_the_end_or_the_deadline)
         struct files_list l = list_of("x");
         frames_init(&in, &files_frames);
         CHECK_INT(frames_read(&in, p[0], clock_boot_ms() + 20, &f, NULL), ==, -ETIMEDOUT);
-        CHECK_INT(frame_write(p[1], &files_frames, FILES_LIST, &l, NULL), ==, 0);
+        CHECK_INT(frame_write(p[1], &files_frames, FILES_LIST, &l, 0, NULL), ==, 0);
         CHECK_INT(frames_read(&in, p[0], clock_boot_ms() + 10000, &f, NULL), ==, 1);
         CHECK_INT(f.verb, ==, FILES_LIST);
         CHECK_INT(write(p[1], "\x03\0\0", 3), ==, 3);

@@ -130,6 +130,11 @@ TEST(parser_hands_on_why_a_scan_failed)
         put(&a, PARSE_SCANNED, &scanned);
         CHECK_INT(run(&a, true, ""), ==, -EIO);
         CHECK_STR(a.why, "the scan failed");
+        scanned.reason[0] = '\x1b'; /* it is shown on terminals */
+        buf_clear(&a.frames);
+        put(&a, PARSE_SCANNED, &scanned);
+        CHECK_INT(run(&a, true, ""), ==, -EIO);
+        CHECK_STR(a.why, "the scan failed");
 }
 
 TEST(parser_refuses_blocks_that_cannot_be)
@@ -208,4 +213,29 @@ TEST(parser_refuses_the_wrong_answer_and_half_of_one)
         put_entry(&a, "a");
         CHECK_INT(run(&a, true, ""), ==, -EPIPE);
         CHECK_INT(run(&a, false, ""), ==, -EPROTO);
+}
+
+/* Answers without reading the questions: they fill the pipe. */
+TEST(parser_gives_up_a_program_that_does_not_read)
+{
+        auto_answer struct answer a;
+        struct parse_end end = good_end();
+        struct err err = {0};
+        struct parser p;
+        int to[2], r = 0;
+        start(&a);
+        for (int i = 0; i < 10000; i++)
+                put(&a, PARSE_END, &end);
+        auto_close int from = memfd_create("answer", MFD_CLOEXEC);
+        CHECK_INT(fd_write_all(from, buf_text(&a.frames), a.frames.len), ==, 0);
+        lseek(from, 0, SEEK_SET);
+        CHECK_INT(pipe2(to, O_CLOEXEC | O_NONBLOCK), ==, 0);
+        parser_init(&p, to[1], from);
+        p.file_ms = 50;
+        for (int i = 0; i < 10000 && r == 0; i++)
+                r = parser_file(&p, "a", "", on_block, &a, &end, &err);
+        CHECK_INT(r, ==, -ETIMEDOUT);
+        parser_done(&p);
+        close(to[0]);
+        close(to[1]);
 }
