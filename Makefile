@@ -28,6 +28,9 @@ all: programs
 ## make test       install what is missing, build with gcc and clang, run every test (T=name: those)
 ## make lint       formatting, static checks, shell scripts, layers
 ## make fuzz T=x   fuzz one parser (FUZZ_SECONDS=n); fuzz/ lists them
+## make torture    build the same targets so that every allocation fails once
+## make asan       build everything under ASan+UBSan into build/asan; make clang: with clang
+## make format     clang-format on every source
 ## make bench      measure beside the peers and write docs/PERFORMANCE.md
 ## make man        manual pages and shell completion into build/
 ## make install    into $(DESTDIR)$(PREFIX); make uninstall removes it
