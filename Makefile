@@ -33,7 +33,7 @@ all: programs
 ## make format     clang-format on every source
 ## make bench      measure beside the peers and write docs/PERFORMANCE.md
 ## make man        manual pages and shell completion into build/
-## make install    into $(DESTDIR)$(PREFIX); make uninstall removes it
+## make install    into $(DESTDIR)$(PREFIX); make uninstall removes that, no state
 help:
 	@sed -n 's/^## //p' Makefile
 
@@ -55,18 +55,20 @@ man: all
 # The programs, the manual, the example configuration, the unit and the completion.
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/paddock $(SHARE)/doc/paddock \
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/paddock $(SHARE)/doc/paddock/docs \
 	  $(DESTDIR)/etc/paddock \
 	  $(DESTDIR)/etc/systemd/system
 	install -m 755 $(B)/bin/paddock $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(B)/libexec/paddock/* $(DESTDIR)$(PREFIX)/libexec/paddock
 	install -m 644 README.md CHANGES.md SECURITY.md LICENSE $(SHARE)/doc/paddock
+	install -m 644 docs/*.md $(SHARE)/doc/paddock/docs
 	install -m 644 etc/paddock.yaml $(DESTDIR)/etc/paddock/paddock.yaml.example
 	sed 's|/usr/local|$(PREFIX)|' etc/paddock.service > $(DESTDIR)/etc/systemd/system/paddock.service
 	tools/install-docs $(B)/bin/paddock $(SHARE)
 uninstall:
 	rm -rf $(DESTDIR)$(PREFIX)/bin/paddock $(DESTDIR)$(PREFIX)/libexec/paddock $(SHARE)/doc/paddock \
 	  $(SHARE)/man/man1/paddock*.1 \
-	  $(SHARE)/bash-completion/completions/paddock $(DESTDIR)/etc/systemd/system/paddock.service
+	  $(SHARE)/bash-completion/completions/paddock $(DESTDIR)/etc/systemd/system/paddock.service \
+	  $(DESTDIR)/etc/paddock/paddock.yaml.example
 clean:
 	rm -rf build
