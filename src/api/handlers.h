@@ -57,6 +57,8 @@ void ask_post(struct call *c);
 
 /* ---- shared by them ---- */
 
+/* jobs.c: the caller's jobs of a kind ("": of all), a page of them, under `key`. */
+void jobs_answer_list(struct call *c, const char *kind, const char *key);
 /* jobs.c: the job that {id} names, by id or by the caller's own name for it, as its JSON object (a
  * new reference); or NULL, and 404 was answered: also for another's. */
 json_t *job_of_call(struct call *c, const char *kind, char ret_id[ID_TEXT_LEN + 1]);

@@ -15,7 +15,7 @@ static void add_row(void *ctx, const struct job_row *row)
         json_array_append_new(ctx, job_object(row));
 }
 
-void jobs_get_all(struct call *c)
+void jobs_answer_list(struct call *c, const char *kind, const char *key)
 {
         uint64_t limit;
         const char *before = call_query(c, "before");
@@ -24,14 +24,19 @@ void jobs_get_all(struct call *c)
         bool all = c->who.is_operator && call_query_bool(c, "all");
         json_t *list = json_array();
         struct err err = {0};
-        int r = jobs_list(c->api->db, all ? -1 : c->who.user.id, "", before ? before : "",
+        int r = jobs_list(c->api->db, all ? -1 : c->who.user.id, kind, before ? before : "",
                           (uint32_t)limit, add_row, list, &err);
         if (r < 0) {
                 json_decref(list);
                 call_fail_err(c, &err);
                 return;
         }
-        call_json(c, 200, json_pack("{s:o}", "jobs", list));
+        call_json(c, 200, json_pack("{s:o}", key, list));
+}
+
+void jobs_get_all(struct call *c)
+{
+        jobs_answer_list(c, "", "jobs");
 }
 
 /* ---- finding one ---- */

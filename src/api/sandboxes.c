@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#define LIST_DEFAULT     100
 #define GRACE_DEFAULT_MS 5000
 
 /* ---- POST: from JSON to a specification and a command ---- */
@@ -293,28 +292,9 @@ void sandboxes_post(struct call *c)
 
 /* ---- the others ---- */
 
-static void add_row(void *ctx, const struct job_row *row)
-{
-        json_array_append_new(ctx, job_object(row));
-}
-
 void sandboxes_get(struct call *c)
 {
-        uint64_t limit;
-        const char *before = call_query(c, "before");
-        if (!call_query_u64(c, "limit", LIST_DEFAULT, 1, 1000, &limit))
-                return;
-        bool all = c->who.is_operator && call_query_bool(c, "all");
-        json_t *list = json_array();
-        struct err err = {0};
-        int r = jobs_list(c->api->db, all ? -1 : c->who.user.id, "sandbox", before ? before : "",
-                          (uint32_t)limit, add_row, list, &err);
-        if (r < 0) {
-                json_decref(list);
-                call_fail_err(c, &err);
-                return;
-        }
-        call_json(c, 200, json_pack("{s:o}", "sandboxes", list));
+        jobs_answer_list(c, "sandbox", "sandboxes");
 }
 
 void sandbox_get(struct call *c)
