@@ -106,8 +106,10 @@ MUST_CHECK int h1_put_end(struct buf *b);                            /* of head 
 MUST_CHECK int h1_put_chunk(struct buf *b, const void *p, size_t n); /* n > 0 */
 MUST_CHECK int h1_put_last_chunk(struct buf *b);                     /* then trailers, h1_put_end */
 
-/* For the parser and the writer: RFC 9110 tokens and field values, NUL-terminated. */
+/* For the parser and the writer: RFC 9110 tokens and field values, and a request's target: visible
+ * ASCII. All NUL-terminated. */
 bool h1_is_token(const char *s);
+bool h1_is_target(const char *s);
 bool h1_is_value(const char *s);
 /* h1_line.c: one complete line, cut and NUL-ended in place. -EPROTO. */
 MUST_CHECK int h1_start_line(struct h1 *p, char *line, struct err *err);

@@ -28,7 +28,7 @@ bool h1_is_value(const char *s)
         return true;
 }
 
-static bool is_target(const char *s)
+bool h1_is_target(const char *s)
 {
         if (!*s)
                 return false;
@@ -55,7 +55,7 @@ static int request_line(struct h1 *p, char *line, struct err *err)
                 return err_set(err, -EPROTO, "HTTP: the request line is not valid");
         *target++ = '\0';
         *ver++ = '\0';
-        if (!h1_is_token(line) || !is_target(target))
+        if (!h1_is_token(line) || !h1_is_target(target))
                 return err_set(err, -EPROTO, "HTTP: the request line is not valid");
         p->words[0] = (uint32_t)(line - p->raw.data);
         p->words[1] = (uint32_t)(target - p->raw.data);

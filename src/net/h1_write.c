@@ -1,18 +1,9 @@
+/* The writers of h1.h. */
 #include "net/h1.h"
-
-static bool is_visible(const char *s)
-{
-        if (!*s)
-                return false;
-        for (; *s; s++)
-                if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
-                        return false;
-        return true;
-}
 
 int h1_put_request(struct buf *b, const char *method, const char *target)
 {
-        if (!h1_is_token(method) || !is_visible(target))
+        if (!h1_is_token(method) || !h1_is_target(target))
                 return -EINVAL;
         return buf_addf(b, "%s %s HTTP/1.1\r\n", method, target);
 }

@@ -1,3 +1,4 @@
+/* The request as a handler sees it, and its answer; httpd.c has the sockets. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
