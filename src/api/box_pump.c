@@ -1,3 +1,4 @@
+/* A sandbox's pipes: from its stdout and stderr into the log or to who reads, and its stdin. */
 #include "api/box.h"
 #include "base/fd.h"
 #include "base/log.h"

@@ -1,3 +1,4 @@
+/* POST /v1/stop and /v1/reload, handed on to serve. */
 #include "api/handlers.h"
 #include "base/mem.h"
 #include "link/serve.h"

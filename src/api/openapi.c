@@ -1,3 +1,4 @@
+/* The OpenAPI document, made from the table of routes. */
 #include "api/handlers.h"
 #include "api/router.h"
 #include "base/str.h"

@@ -1,3 +1,4 @@
+/* THE table of routes, and the shapes of what goes in and comes out. */
 #include "api/handlers.h"
 #include "api/metrics.h"
 #include "api/router.h"

@@ -1,3 +1,4 @@
+/* GET /v1/sandboxes/{id}/stream: a client attached to a sandbox, as net/stream.h has it. */
 #include "api/box.h"
 #include "api/handlers.h"
 #include "base/fd.h"

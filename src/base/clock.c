@@ -24,6 +24,12 @@ uint64_t clock_wall_ms(void)
         return read_us(CLOCK_REALTIME) / 1000;
 }
 
+void clock_sleep_ms(uint64_t ms)
+{
+        struct timespec t = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+        nanosleep(&t, NULL);
+}
+
 const char *clock_text(char dst[25], uint64_t wall_ms)
 {
         time_t s = (time_t)(wall_ms / 1000);

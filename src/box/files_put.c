@@ -1,3 +1,4 @@
+/* PUT of the program `files`: a temporary file, and its name only when it is whole. */
 #include "box/files_ops.h"
 #include "base/fd.h"
 #include "base/id.h"

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define STDIN_WINDOW   (1u << 20) /* read ahead of what the sandbox has taken */
 #define STDIN_CHUNK    32768
@@ -89,8 +88,7 @@ static int reconnect(struct session *s, struct err *err)
                 if (clock_boot_ms() > end)
                         return err_wrap(err, r, "sandbox %s goes on, 'paddock wait' finds it",
                                         s->a->id);
-                struct timespec t = {0, RETRY_PAUSE_MS * 1000000L};
-                nanosleep(&t, NULL);
+                clock_sleep_ms(RETRY_PAUSE_MS);
         }
 }
 

@@ -1,3 +1,4 @@
+/* `paddock help`, and what the build asks of it; help.c makes the texts. */
 #include "cli/command.h"
 #include "cli/out.h"
 #include "base/str.h"

@@ -1,3 +1,4 @@
+/* The second half of `paddock index`: the progress of a job until it has ended. */
 #include "cli/index.h"
 #include "cli/docs.h"
 #include "cli/out.h"
@@ -6,7 +7,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include <signal.h>
-#include <time.h>
 
 #define RETRY_MS 30000
 
@@ -150,8 +150,7 @@ int index_watch(const struct invocation *inv, const char *id)
                         end = now + RETRY_MS;
                 if (!again || now > end)
                         break;
-                struct timespec t = {0, 100000000};
-                nanosleep(&t, NULL);
+                clock_sleep_ms(100);
         }
         progress_clear(&w.progress);
         if (w.ended)

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "net/stream.h"
-#include <time.h>
 
 #define RETRY_MS 30000
 
@@ -78,8 +77,7 @@ static int run(struct invocation *inv)
         while ((r = read_logs(inv, &rd, &err)) == -EPIPE || r == -ECONNREFUSED) {
                 if (!flag_given(inv, "follow") || clock_boot_ms() > end)
                         break;
-                struct timespec t = {0, 100000000};
-                nanosleep(&t, NULL);
+                clock_sleep_ms(100);
         }
         return r < 0 ? fail(r, &err) : EXIT_DONE;
 }

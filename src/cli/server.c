@@ -9,7 +9,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define START_TIMEOUT_MS 30000
 #define POLL_MS          10
@@ -119,12 +118,6 @@ int server_ready(const char *socket, struct err *err)
         return client_call(c, "GET", "/v1/health", NULL, NULL, err);
 }
 
-static void sleep_ms(unsigned ms)
-{
-        struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
-        nanosleep(&t, NULL);
-}
-
 /* True when a systemd of this user runs: it can give the server control groups of its own. */
 static bool has_user_manager(void)
 {
@@ -203,7 +196,7 @@ static int wait_ready(pid_t pid, const char *socket, const char *log_path, struc
                 if (clock_boot_ms() > end)
                         return err_set(err, -EAGAIN, "the server is not ready after %d s; see %s",
                                        START_TIMEOUT_MS / 1000, log_path);
-                sleep_ms(POLL_MS);
+                clock_sleep_ms(POLL_MS);
         }
 }
 

@@ -1,7 +1,6 @@
 #include "cli/simple.h"
 #include "base/clock.h"
 #include "base/str.h"
-#include <time.h>
 
 static void print_roles(const json_t *roles)
 {
@@ -64,8 +63,7 @@ static int wait_ready(const struct invocation *inv)
         if (r < 0)
                 return fail(r, &err);
         while ((r = server_ready(s.socket, &err)) < 0 && clock_boot_ms() < end) {
-                struct timespec t = {0, 20000000};
-                nanosleep(&t, NULL);
+                clock_sleep_ms(20);
         }
         return r < 0 ? fail(r, &err) : EXIT_DONE;
 }

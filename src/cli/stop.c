@@ -1,6 +1,5 @@
 #include "cli/simple.h"
 #include "base/clock.h"
-#include <time.h>
 
 static int stop(struct invocation *inv)
 {
@@ -12,8 +11,7 @@ static int stop(struct invocation *inv)
                 return code;
         uint64_t end = clock_boot_ms() + 30000;
         while (server_ready(s.socket, NULL) != -ECONNREFUSED && clock_boot_ms() < end) {
-                struct timespec t = {0, 20000000};
-                nanosleep(&t, NULL);
+                clock_sleep_ms(20);
         }
         if (clock_boot_ms() >= end) {
                 fprintf(stderr, "paddock: the server finishes what is in flight and then leaves\n");

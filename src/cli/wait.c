@@ -2,7 +2,6 @@
 #include "cli/simple.h"
 #include "base/clock.h"
 #include "base/str.h"
-#include <time.h>
 
 #define ASK_MS   20000 /* one question waits at most so long */
 #define RETRY_MS 30000 /* a restarting server is waited for */
@@ -39,8 +38,7 @@ static int wait_for(const struct invocation *inv, json_t **ret, struct err *err)
                 }
                 if (!try_again(r) || clock_boot_ms() - answered > RETRY_MS)
                         return r;
-                struct timespec t = {0, 100000000};
-                nanosleep(&t, NULL);
+                clock_sleep_ms(100);
                 r = 0;
         }
         return r;

@@ -1,3 +1,4 @@
+/* Questions to the manifest; manifest.c has the changes. */
 #include "rag/manifest.h"
 #include "base/limits.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+/* What a role may say to serve: ready, relink; and for api status, stop, reload. */
 #include "serve/state.h"
 #include "base/build.h"
 #include "base/log.h"

@@ -1,4 +1,5 @@
 #include "serve/sockets.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -140,7 +141,7 @@ int listen_unix(const char *path, const char *group, struct err *err)
                 return err_sys(err, r, "%s", dir);
         /* The api of a serve that was killed may need a moment to let go of it. */
         for (int i = 0; i < 100 && answered(path, SOCK_STREAM); i++)
-                usleep(20000);
+                clock_sleep_ms(20);
         int fd = listen_at(path, SOCK_STREAM, err);
         if (fd < 0)
                 return fd;

@@ -1,3 +1,4 @@
+/* Starts the roles, tells them what they need, links them, restarts them, stops them. */
 #include "serve/state.h"
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,3 +1,4 @@
+/* Which element of a web page is what; html.c walks the tree. */
 #include "rag/parse/html.h"
 #include <string.h>
 #include <strings.h>
