@@ -11,7 +11,7 @@
 #define QUERY_MS 1000 /* until launch is asked again when it was busy */
 #define STORE_MS 3000 /* until the next try when a result could not be stored */
 
-struct box *box_new(struct api *a, const char *id, int64_t owner, bool has_stdin)
+struct box *box_new(struct api *a, const char *id, int64_t owner, bool has_stdin, struct err *err)
 {
         struct box *b = xcalloc(1, sizeof *b);
         b->live.kind = LIVE_BOX;
@@ -21,9 +21,8 @@ struct box *box_new(struct api *a, const char *id, int64_t owner, bool has_stdin
         b->created_ms = clock_wall_ms();
         b->in = b->out.fd = b->err.fd = -1;
         live_add(a, &b->live);
-        struct err err = {0};
-        if (outlog_open(a->logs_fd, id, &b->log, &err) < 0)
-                log_warn("box.log", kv("error", err_text(&err)));
+        if (outlog_open(a->logs_fd, id, &b->log, err) < 0)
+                log_warn("box.log", kv("error", err_text(err)));
         return b;
 }
 
@@ -191,10 +190,12 @@ static void on_created(void *ctx, const struct peer_answer *a)
                 box_pump_start(b, fds[0], fds[1], fds[2]);
         } else if (unknown) {
                 b->step = BOX_STEP_UNSURE;
-        } else {
-                box_free(b);
         }
         fn(fn_ctx, unknown ? -EPIPE : a->status, a->err);
+        if (a->status < 0 && !unknown) { /* also for those who found it meanwhile, by its name */
+                live_end(&b->live);
+                box_free(b);
+        }
 }
 
 void box_create(struct box *b, struct peer *launch, const struct launch_spec *spec, int command,
@@ -289,8 +290,9 @@ static void ask_keep(struct box *b)
 void box_restore(struct api *a, const struct job_row *row)
 {
         json_t *spec = json_or_null(row->spec);
+        struct err err = {0};
         struct box *b =
-                box_new(a, row->id, row->owner, json_is_true(json_object_get(spec, "stdin")));
+                box_new(a, row->id, row->owner, json_is_true(json_object_get(spec, "stdin")), &err);
         json_decref(spec);
         b->step = str_eq(row->state, "running") ? BOX_STEP_UP : BOX_STEP_UNSURE;
         b->created_ms = row->created_ms;

@@ -53,8 +53,8 @@ struct box {
 
 typedef void (*box_created_fn)(void *ctx, int status, const struct err *err);
 
-/* For a job that jobs_accept has stored. */
-struct box *box_new(struct api *a, const char *id, int64_t owner, bool has_stdin);
+/* For a job that jobs_accept has stored. err says why there is no log, when there is none. */
+struct box *box_new(struct api *a, const char *id, int64_t owner, bool has_stdin, struct err *err);
 /* Asks launch; fn is called once. -EPIPE: nobody knows yet whether it runs; the box stays and finds
  * out. Another error: it does not run, and the box is gone. */
 void box_create(struct box *b, struct peer *launch, const struct launch_spec *spec, int command,

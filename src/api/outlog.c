@@ -98,14 +98,15 @@ static int map_head(struct outlog *o)
         if (fstat(o->fd, &st) < 0)
                 return -errno;
         bool fresh = st.st_size < HEAD_BYTES;
-        if (fresh && ftruncate(o->fd, HEAD_BYTES) < 0)
-                return -errno;
+        /* Written, not only made so long: on a full disk the first store to a hole is SIGBUS. */
+        static const char page[HEAD_BYTES] = MAGIC;
+        ssize_t n = fresh ? pwrite(o->fd, page, sizeof page, 0) : (ssize_t)sizeof page;
+        if (n != (ssize_t)sizeof page)
+                return n < 0 ? -errno : -ENOSPC;
         void *p = mmap(NULL, HEAD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, o->fd, 0);
         if (p == MAP_FAILED)
                 return -errno;
         o->head = p;
-        if (fresh)
-                memcpy(o->head->magic, MAGIC, sizeof o->head->magic);
         return memcmp(o->head->magic, MAGIC, sizeof o->head->magic) == 0 ? 0 : -EBADMSG;
 }
 

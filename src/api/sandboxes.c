@@ -175,18 +175,39 @@ static int read_spec(struct call *c, struct launch_spec *s, char name[NAME_TEXT_
         return r < 0 ? r : read_limits(c, s, err);
 }
 
+/* The beginning of the command: enough to know it again. */
+static json_t *kept_argv(const json_t *argv)
+{
+        json_t *item, *kept = json_array();
+        size_t i, left = ARGS_KEPT_MAX;
+        json_array_foreach(argv, i, item)
+        {
+                char cut[ARGS_KEPT_MAX + 4];
+                size_t n = json_string_length(item) + 1;
+                if (n <= left) {
+                        json_array_append(kept, item);
+                        left -= n;
+                        continue;
+                }
+                snprintf(cut, sizeof cut, "%.*s...", (int)left, json_string_value(item));
+                json_array_append_new(kept, json_str_lossy(cut, strlen(cut)));
+                break;
+        }
+        return kept;
+}
+
 /* What is kept of the request: no environment, it may hold what nobody should read later. */
 static char *spec_text(const struct call *c, const struct launch_spec *s)
 {
         json_t *argv = json_object_get(c->body, "argv"),
                *volumes = json_object_get(c->body, "volumes");
-        json_t *o = json_pack("{s:O,s:b,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "argv", argv, "stdin",
-                              json_is_true(json_object_get(c->body, "stdin")), "image", s->image,
-                              "workdir", s->workdir[0] ? s->workdir : "/work", "memory_bytes",
-                              (json_int_t)s->memory_bytes, "cpu_milli", (json_int_t)s->cpu_milli,
-                              "pids", (json_int_t)s->pids, "disk_bytes", (json_int_t)s->disk_bytes,
-                              "timeout_ms", (json_int_t)s->wall_ms, "volumes",
-                              json_is_array(volumes) ? json_incref(volumes) : json_array());
+        json_t *o = json_pack(
+                "{s:o,s:b,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "argv", kept_argv(argv), "stdin",
+                json_is_true(json_object_get(c->body, "stdin")), "image", s->image, "workdir",
+                s->workdir[0] ? s->workdir : "/work", "memory_bytes", (json_int_t)s->memory_bytes,
+                "cpu_milli", (json_int_t)s->cpu_milli, "pids", (json_int_t)s->pids, "disk_bytes",
+                (json_int_t)s->disk_bytes, "timeout_ms", (json_int_t)s->wall_ms, "volumes",
+                json_is_array(volumes) ? json_incref(volumes) : json_array());
         char *text = json_text(o);
         json_decref(o);
         return text;
@@ -282,11 +303,17 @@ void sandboxes_post(struct call *c)
                 call_fail_err(c, &err);
                 return;
         }
+        struct box *b = box_new(c->api, s->id, c->who.user.id,
+                                json_is_true(json_object_get(c->body, "stdin")), &err);
+        if (!b->log) { /* its output would be lost from the start */
+                box_free(b);
+                (void)!jobs_delete(c->api->db, s->id, NULL);
+                call_fail_err(c, &err);
+                return;
+        }
         struct creation *m = xcalloc(1, sizeof *m);
         m->c = call_ref(c);
         memcpy(m->id, s->id, sizeof m->id);
-        struct box *b = box_new(c->api, s->id, c->who.user.id,
-                                json_is_true(json_object_get(c->body, "stdin")));
         box_create(b, launch, s, command, on_created, m);
 }
 

@@ -21,7 +21,8 @@
 /* sandboxes */
 #define ARGS_BYTES_MAX   (2u << 20) /* argv + environment of one command, the kernel's own limit */
 #define ARGS_COUNT_MAX   4096       /* strings in argv and, apart, in the environment */
-#define BOX_VOLUMES_MAX  16         /* mounts of one sandbox */
+#define ARGS_KEPT_MAX    4096 /* bytes of argv in a stored job: a list has a thousand of them */
+#define BOX_VOLUMES_MAX  16   /* mounts of one sandbox */
 #define BOX_LOG_MAX      (16ull << 20) /* stored output of one sandbox; more is counted, not kept */
 #define LOGS_KEPT_BYTES  (1ull << 30)  /* of all ended sandboxes together; the oldest goes first */
 #define STREAM_FRAME_MAX 65536         /* payload of one frame of the client's stream */

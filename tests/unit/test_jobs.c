@@ -1,4 +1,5 @@
 #include "api_fixture.h"
+#include "base/mem.h"
 
 #define TRUE_BODY "{\"argv\":[\"/bin/true\"]}"
 
@@ -77,6 +78,35 @@ TEST(sandbox_that_launch_refuses_was_never_accepted)
         auto_json json_t *list = NULL;
         CHECK_INT(ask(f, "GET", "/v1/jobs", NULL, &list), ==, 200);
         CHECK_INT(json_array_size(json_object_get(list, "jobs")), ==, 0);
+        fixture_free(f);
+}
+
+/* Somebody waits for a job that launch then refuses: there never was one. */
+TEST(sandbox_that_launch_refuses_is_gone_for_who_waits_for_it)
+{
+        up();
+        f->create_silent = true;
+        struct client c, d;
+        const char *text = "POST /v1/sandboxes HTTP/1.1\r\nHost: x\r\nContent-Length: 33\r\n\r\n"
+                           "{\"argv\":[\"/bin/true\"],\"name\":\"x\"}";
+        const char *wait = "GET /v1/jobs/x/wait HTTP/1.1\r\nHost: x\r\n\r\n";
+        client_init(&c, f->loop, connect_unix(f->sock));
+        client_send(&c, text, strlen(text));
+        while (!f->n_silent)
+                client_turn(&c);
+        client_init(&d, f->loop, connect_unix(f->sock));
+        client_send(&d, wait, strlen(wait));
+        for (int i = 0; i < 10; i++)
+                client_turn(&d);
+        CHECK_INT(d.in.len, ==, 0);
+        peer_fail(f->silent[0], -EBUSY, "no room");
+        struct response r;
+        CHECK_INT(client_response(&c, &r), ==, 429);
+        response_done(&r);
+        CHECK_INT(client_response(&d, &r), ==, 404);
+        response_done(&r);
+        client_done(&c);
+        client_done(&d);
         fixture_free(f);
 }
 
@@ -339,5 +369,38 @@ TEST(job_wait_ends_at_its_time_limit)
         snprintf(path, sizeof path, "/v1/jobs/%s/wait?timeout_ms=20", text_of(o, "id"));
         CHECK_INT(ask(f, "GET", path, NULL, &e), ==, 200);
         CHECK_STR(text_of(e, "state"), "running");
+        fixture_free(f);
+}
+
+/* A command may be two megabytes long; what is kept of it for lists is not. */
+TEST(sandbox_command_is_kept_cut_short)
+{
+        up();
+        int n = 300000;
+        char *body = xmalloc((size_t)n + 64);
+        int at = snprintf(body, 64, "{\"argv\":[\"/bin/echo\",\"a\",\"");
+        memset(body + at, 'x', (size_t)n);
+        memcpy(body + at + n, "\"]}", 4);
+        f->create_silent = true;
+        struct client c;
+        char head[128];
+        client_init(&c, f->loop, connect_unix(f->sock));
+        snprintf(head, sizeof head,
+                 "POST /v1/sandboxes HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
+                 strlen(body));
+        client_send(&c, head, strlen(head));
+        client_send(&c, body, strlen(body));
+        while (!f->n_silent)
+                client_turn(&c);
+        auto_json json_t *list = NULL;
+        CHECK_INT(ask(f, "GET", "/v1/jobs", NULL, &list), ==, 200);
+        const json_t *argv =
+                json_object_get(json_array_get(json_object_get(list, "jobs"), 0), "argv");
+        CHECK_INT(json_array_size(argv), ==, 3);
+        CHECK_STR(json_string_value(json_array_get(argv, 1)), "a");
+        CHECK_INT(json_string_length(json_array_get(argv, 2)), <, 10000);
+        peer_fail(f->silent[0], -EBUSY, "enough");
+        client_done(&c);
+        free(body);
         fixture_free(f);
 }

@@ -1,6 +1,8 @@
 #include "api_fixture.h"
 #include "api/outlog.h"
 #include "net/stream.h"
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 
 static struct fixture *f;
@@ -430,6 +432,27 @@ TEST(stream_bad_upgrades_are_400)
         fixture_free(f);
 }
 
+TEST(stream_of_a_sandbox_whose_log_was_broken_ends_with_its_result)
+{
+        up(WITH_STDIN);
+        char log[160];
+        fixture_api_down(f);
+        snprintf(log, sizeof log, "%s/logs/%s.log", f->dir, id);
+        CHECK_INT(truncate(log, 0), ==, 0);
+        CHECK_INT(truncate(log, 4096), ==, 0); /* a head that is none, and no record */
+        fixture_api_up(f);
+        fixture_turns(f, 10);
+        struct tap t;
+        CHECK_INT(tap_open(&t, 0), ==, 101);
+        fixture_turns(f, 10);
+        CHECK_INT(write(f->boxes[0].out, "seen by nobody", 14), ==, 14);
+        fixture_turns(f, 10);
+        fake_end(f, &f->boxes[0], BOX_EXITED, 0);
+        tap_until_result(&t);
+        tap_close(&t);
+        fixture_free(f);
+}
+
 /* A pump of more than one log holds, and a client that reads it all. */
 static void pour(size_t total, struct tap *t)
 {
@@ -652,4 +675,24 @@ TEST(outlog_file_that_is_none_is_refused)
         CHECK_INT(file_replace_at(dirfd, "x.log", junk, sizeof junk, 0600), ==, 0);
         CHECK_INT(outlog_open(dirfd, "x", &o, &e), ==, -EBADMSG);
         CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
+}
+
+/* A hole in a mapped file is filled when it is written to; on a full disk that is SIGBUS. */
+TEST(outlog_on_a_full_disk_is_refused)
+{
+        char dir[] = "/tmp/test-outlog-XXXXXX", block[4096] = {0};
+        struct outlog *o;
+        struct err e = {0};
+        CHECK(mkdtemp(dir) != NULL);
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("t", dir, "tmpfs", 0, "size=64k") < 0) {
+                CHECK_INT(rmdir(dir), ==, 0);
+                SKIP("no file system of our own can be mounted here");
+        }
+        int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = openat(dirfd, "full", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        while (write(fd, block, sizeof block) > 0)
+                ;
+        CHECK_INT(outlog_open(dirfd, "x", &o, &e), ==, -ENOSPC);
+        CHECK(umount2(dir, MNT_DETACH) == 0 && rmdir(dir) == 0);
 }
