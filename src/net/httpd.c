@@ -13,7 +13,9 @@
 #include <sys/socket.h>
 
 #define CONNECTIONS_MAX   1024
-#define IDLE_SECONDS      75          /* a connection without a request, or a stalled one */
+#define TCP_MAX           768    /* of them: strangers never fill the Unix socket's share */
+#define VANISHED_MS       120000 /* a TCP client of whom nothing is heard, not even by the kernel */
+#define IDLE_SECONDS      75     /* a connection without a request, or a stalled one */
 #define POOL_BYTES        (40u << 10) /* HTTP_HEAD_MAX and room to work; cleared after every request */
 #define ACCEPTS_A_TURN    32          /* so that a flood does not starve the rest of the loop */
 #define RUNS_A_TURN       16
@@ -55,20 +57,53 @@ static void read_peer(int fd, struct http_peer *ret)
                                                        : ((struct sockaddr_in6 *)&own)->sin6_port);
 }
 
+/* A listener that is not accepted from would wake the loop without end. */
+static void pause_accepting(struct http_listener *li, bool pause)
+{
+        if (li->paused == pause)
+                return;
+        li->paused = pause;
+        loop_io_events(li->io, pause ? 0 : EPOLLIN);
+}
+
+static bool has_room(const struct http_listener *li)
+{
+        const struct httpd *h = li->h;
+        return h->n_connections < CONNECTIONS_MAX && (li->is_unix || h->n_tcp < TCP_MAX);
+}
+
+static bool any_paused(const struct httpd *h)
+{
+        const struct http_listener *li = h->listeners;
+        while (li && !li->paused)
+                li = li->next;
+        return li != NULL;
+}
+
+static void accept_again(struct httpd *h)
+{
+        for (struct http_listener *li = h->listeners; li; li = li->next)
+                if (has_room(li))
+                        pause_accepting(li, false);
+}
+
 static void on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
                           enum MHD_ConnectionNotificationCode code)
 {
         struct httpd *h = ctx;
         if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+                h->n_tcp -= !((struct http_peer *)*socket_ctx)->is_unix;
                 free(*socket_ctx);
                 *socket_ctx = NULL;
                 h->n_connections--;
+                accept_again(h);
                 return;
         }
         struct http_peer *p = xcalloc(1, sizeof *p);
         read_peer(MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, p);
         *socket_ctx = p;
         h->n_connections++;
+        h->n_tcp += !p->is_unix;
 }
 
 /* ---- driving the library ---- */
@@ -79,6 +114,7 @@ static void tick(void *ctx)
 {
         struct httpd *h = ctx;
         h->tick = NULL;
+        accept_again(h); /* also when it was for want of a descriptor */
         run_library(h);
 }
 
@@ -111,7 +147,7 @@ static void run_library(struct httpd *h)
         if (n == RUNS_A_TURN)
                 need_run(h);
         /* Its idle time-outs are counted in seconds: a look a second, while there is anybody. */
-        if (h->n_connections && !h->tick)
+        if ((h->n_connections || any_paused(h)) && !h->tick)
                 h->tick = loop_timer_add(h->loop, 1000, tick, h);
 }
 
@@ -120,31 +156,50 @@ static void library_ready(void *ctx, uint32_t events UNUSED)
         run_library(ctx);
 }
 
+/* Without delay, and not for ever: whoever has lost power or the network never says so. */
+static void set_tcp(int fd)
+{
+        static const int on = 1, idle = 60, every = 15, vanished = VANISHED_MS;
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        (void)!setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
+        (void)!setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &vanished, sizeof vanished);
+}
+
 static void accept_ready(void *ctx, uint32_t events UNUSED)
 {
         struct http_listener *li = ctx;
         struct httpd *h = li->h;
-        for (int i = 0; i < ACCEPTS_A_TURN && h->n_connections < CONNECTIONS_MAX; i++) {
+        for (int i = 0; i < ACCEPTS_A_TURN && has_room(li); i++) {
                 struct sockaddr_storage addr = {0};
                 socklen_t n = sizeof addr;
                 int fd =
                         accept4(li->fd, (struct sockaddr *)&addr, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                if (fd < 0)
+                if (fd < 0) {
+                        bool none_left = errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+                                         errno == ENOBUFS;
+                        pause_accepting(li, none_left);
                         break;
-                int on = 1;
-                if (addr.ss_family != AF_UNIX)
-                        (void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+                }
+                if (!li->is_unix)
+                        set_tcp(fd);
                 /* The library closes fd also when it refuses. */
                 if (MHD_add_connection(h->daemon, fd, (struct sockaddr *)&addr, n) != MHD_YES)
                         log_warn("http.refused", kv("reason", errno_text(errno)));
         }
+        if (!has_room(li))
+                pause_accepting(li, true);
         run_library(h);
 }
 
 void httpd_listen(struct httpd *h, int fd)
 {
         struct http_listener *li = xcalloc(1, sizeof *li);
+        struct sockaddr_storage own = {0};
+        socklen_t n = sizeof own;
         *li = (struct http_listener){.h = h, .fd = fd, .next = h->listeners};
+        li->is_unix = getsockname(fd, (struct sockaddr *)&own, &n) == 0 && own.ss_family == AF_UNIX;
         li->io = loop_io_add(h->loop, fd, EPOLLIN, accept_ready, li);
         h->listeners = li;
 }

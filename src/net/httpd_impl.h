@@ -11,6 +11,8 @@
 struct http_listener {
         struct httpd *h;
         int fd;
+        bool is_unix;
+        bool paused; /* until there is room */
         struct loop_io *io;
         struct http_listener *next;
 };
@@ -24,7 +26,7 @@ struct httpd {
         struct loop_timer *tick, *soon;
         struct http_listener *listeners;
         struct http_req *requests; /* that are not over */
-        size_t n_connections, n_requests;
+        size_t n_connections, n_tcp, n_requests;
         bool stopping;
         char *cert, *key; /* TLS: PEM texts, which the library borrows; NULL: plain */
 };

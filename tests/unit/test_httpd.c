@@ -1,7 +1,9 @@
 #include "http_client.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/mem.h"
 #include "net/httpd.h"
+#include <sys/resource.h>
 
 /* ---- a server of a few routes ---- */
 
@@ -446,4 +448,71 @@ TEST(httpd_stops_with_requests_waiting)
                 client_turn(&c);
         stop(&s, &c);
         CHECK_INT(s.ended, ==, 1);
+}
+
+/* Connections that ask nothing, more than there is room for: the loop rests, the Unix socket is
+ * served, and TCP again when some have gone. */
+TEST(httpd_full_of_tcp_clients_rests_and_serves_the_unix_socket)
+{
+        enum { MANY = 1100 };
+        static int fds[MANY];
+        struct server s;
+        struct client c, d;
+        uint16_t port;
+        struct rlimit l = {4096, 4096};
+        if (setrlimit(RLIMIT_NOFILE, &l) < 0)
+                SKIP("too few descriptors");
+        start(&s, &c);
+        httpd_listen(s.h, listen_tcp(&port));
+        for (int i = 0; i < MANY; i++) {
+                fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+                struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+                a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+                CHECK(connect(fds[i], (struct sockaddr *)&a, sizeof a) == 0 ||
+                      errno == EINPROGRESS);
+                CHECK_INT(loop_once(s.loop, 0, NULL), ==, 0);
+        }
+        for (int i = 0; i < 100; i++)
+                CHECK_INT(loop_once(s.loop, 0, NULL), ==, 0);
+        uint64_t begin = clock_boot_ms(), turns = 0;
+        while (clock_boot_ms() < begin + 300 && ++turns < 1000)
+                CHECK_INT(loop_once(s.loop, 50, NULL), ==, 0);
+        CHECK_INT(turns, <, 1000); /* it waits, it does not spin */
+        client_init(&d, s.loop, connect_unix(s.name));
+        ask(&d, GET("/hello"), 200, "hi");
+        client_done(&d);
+        for (int i = 0; i < MANY; i++)
+                close(fds[i]);
+        for (int i = 0; i < 500; i++) /* those that waited have to be accepted, too */
+                CHECK_INT(loop_once(s.loop, 1, NULL), ==, 0);
+        client_init(&d, s.loop, connect_tcp(port));
+        ask(&d, GET("/hello"), 200, "hi");
+        client_done(&d);
+        stop(&s, &c);
+}
+
+/* As when every descriptor of the role is taken: the loop rests, and goes on when there are some.
+ */
+TEST(httpd_without_descriptors_rests_and_goes_on)
+{
+        struct server s;
+        struct client c, d;
+        struct rlimit before, l;
+        CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+        start(&s, &c);
+        ask(&c, GET("/hello"), 200, "hi");
+        int fd = connect_unix(s.name), next = dup(fd);
+        close(next);
+        l = before;
+        l.rlim_cur = (rlim_t)next;
+        CHECK_INT(setrlimit(RLIMIT_NOFILE, &l), ==, 0);
+        uint64_t begin = clock_boot_ms(), turns = 0;
+        while (clock_boot_ms() < begin + 300 && ++turns < 1000)
+                CHECK_INT(loop_once(s.loop, 50, NULL), ==, 0);
+        CHECK_INT(turns, <, 1000);
+        CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+        client_init(&d, s.loop, fd);
+        ask(&d, GET("/hello"), 200, "hi");
+        client_done(&d);
+        stop(&s, &c);
 }
