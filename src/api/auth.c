@@ -4,6 +4,8 @@
 #include "store/tokens.h"
 #include <ctype.h>
 
+#define OVERFLOW_UID 65534 /* "nobody": the kernel's name for all that have none in a namespace */
+
 /* A comma-separated list as the configuration holds it. */
 static bool listed(const char *list, const char *item, size_t n)
 {
@@ -79,6 +81,7 @@ static int by_token(struct api *a, const char *text, struct principal *ret, stru
                 err_set(err, -EACCES, "the token is unknown, revoked or expired");
                 return 401;
         }
+        ret->expires_ms = t.expires_ms;
         ret->user.id = t.owner;
         snprintf(ret->user.name, sizeof ret->user.name, "%s", t.owner_name);
         ret->is_operator = token_has_scope(&t, "operator");
@@ -93,6 +96,10 @@ static int by_token(struct api *a, const char *text, struct principal *ret, stru
 static int by_uid(struct api *a, uint32_t uid, struct principal *ret, struct err *err)
 {
         struct api_known *k = &a->by_uid[uid % API_KNOWN_USERS];
+        if (uid == OVERFLOW_UID && uid != a->env.serve_uid) {
+                err_set(err, -EACCES, "this server cannot tell who you are: use a token");
+                return 401;
+        }
         if (k->user.id == 0 || k->uid != uid) {
                 struct user u;
                 int r = users_of_uid(a->db, uid, &u, err);

@@ -13,6 +13,7 @@
 struct principal {
         struct user user;
         bool is_operator;
+        uint64_t expires_ms;          /* of the token that was used; 0: never, or no token */
         char only[NAME_TEXT_MAX + 1]; /* a token for one sandbox: its name; else "" */
 };
 

@@ -72,6 +72,8 @@ static int read_token(const struct call *c, struct token *t, struct err *err)
                                   &t->expires_ms, err);
         if (r > 0 && t->expires_ms && t->expires_ms <= clock_wall_ms())
                 r = err_set(err, -EINVAL, "expires_ms: is in the past");
+        if (r >= 0 && c->who.expires_ms && (!t->expires_ms || t->expires_ms > c->who.expires_ms))
+                r = err_set(err, -EACCES, "a token makes none that lasts longer than itself");
         return r < 0 ? r : read_scopes(c, t, err);
 }
 

@@ -1,4 +1,5 @@
 #include "api_fixture.h"
+#include "base/clock.h"
 
 static struct fixture *f;
 
@@ -154,6 +155,46 @@ TEST(auth_member_gives_no_more_than_he_has)
         CHECK_INT(ask_as(f, text_of(p, "token"), "GET", "/v1/health", NULL, NULL), ==, 200);
         CHECK_INT(ask_as(f, token, "DELETE", "/v1/tokens/x", NULL, NULL), ==, 200);
         CHECK_INT(ask_as(f, text_of(p, "token"), "GET", "/v1/health", NULL, NULL), ==, 401);
+        fixture_free(f);
+}
+
+/* A token for an hour must not be good for a token for ever. */
+TEST(auth_token_makes_none_that_lasts_longer)
+{
+        up();
+        char token[80], body[160];
+        auto_json json_t *o = NULL;
+        struct token t = {.name = "short", .scopes = "member"};
+        struct user u;
+        CHECK_INT(users_of_name(f->api->db, "alice", &u, NULL), ==, 0);
+        t.owner = u.id;
+        t.expires_ms = clock_wall_ms() + 3600000;
+        CHECK_INT(tokens_create(f->api->db, &t, token, NULL), ==, 0);
+        static const char *const extra[] = {"", ",\"expires_ms\":0",
+                                            ",\"expires_ms\":9999999999999"};
+        for (size_t i = 0; i < ARRAY_LEN(extra); i++) {
+                snprintf(body, sizeof body, "{\"name\":\"x\",\"scopes\":[\"member\"]%s}", extra[i]);
+                CHECK_INT(ask_as(f, token, "POST", "/v1/tokens", body, NULL), ==, 403);
+        }
+        snprintf(body, sizeof body, "{\"name\":\"x\",\"scopes\":[\"member\"],\"expires_ms\":%llu}",
+                 (unsigned long long)t.expires_ms);
+        CHECK_INT(ask_as(f, token, "POST", "/v1/tokens", body, &o), ==, 201);
+        fixture_free(f);
+}
+
+/* Everybody without a number in the server's user namespace seems to be nobody. */
+TEST(auth_nobody_is_no_user)
+{
+        up();
+        char token[80], extra[128];
+        user_token(f, "alice", "member", token);
+        if (seteuid(65534) < 0)
+                SKIP("needs root");
+        int fds[2] = {connect_unix(f->sock), connect_unix(f->sock)};
+        CHECK_INT(seteuid(0), ==, 0);
+        CHECK_INT(ask_fd(f, fds[0], "GET", "/v1/status", NULL, NULL, NULL), ==, 401);
+        snprintf(extra, sizeof extra, "X-API-Key: %s\r\n", token);
+        CHECK_INT(ask_fd(f, fds[1], "GET", "/v1/status", extra, NULL, NULL), ==, 200);
         fixture_free(f);
 }
 
