@@ -63,7 +63,8 @@ struct rag_doc {
         uint32_t passages, pages;
 };
 struct rag_count {
-        uint64_t docs, passages, failed;
+        uint64_t docs, passages;
+        uint64_t failed; /* documents of every status but indexed and partial */
 };
 
 extern const struct link_spec rag_link;
