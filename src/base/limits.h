@@ -1,4 +1,5 @@
-/* limits.h - every maximum on something from outside, each with its reason. */
+/* limits.h - the bounds of what comes from outside, each with its reason. What one file alone needs
+ * (link/frames.h, link/files.h, link/parse.h, rag/parser.h, net/httpd.c) stands there. */
 #pragma once
 
 /* names and text */
@@ -22,7 +23,14 @@
 #define ARGS_BYTES_MAX   (2u << 20) /* argv + environment of one command, the kernel's own limit */
 #define ARGS_COUNT_MAX   4096       /* strings in argv and, apart, in the environment */
 #define ARGS_KEPT_MAX    4096 /* bytes of argv in a stored job: a list has a thousand of them */
-#define BOX_VOLUMES_MAX  16   /* mounts of one sandbox */
+#define BOX_MEMORY_MIN   (4ull << 20)  /* init and a small program; below, nothing starts */
+#define BOX_BYTES_MAX    (1ull << 42)  /* 4 TiB of memory or disk: a mistake in units */
+#define BOX_DISK_MIN     (64ull << 10) /* the skeleton of the root */
+#define BOX_PIDS_MAX     32768         /* pid_max of a small host */
+#define BOX_CPU_MIN      10            /* thousandths; the kernel's least quota is 1 ms in 100 */
+#define BOX_CPU_MAX      1024000       /* 1024 cores */
+#define BOX_WALL_MS_MAX  (30ull * 86400000) /* thirty days */
+#define BOX_VOLUMES_MAX  16                 /* mounts of one sandbox */
 #define BOX_LOG_MAX      (16ull << 20) /* stored output of one sandbox; more is counted, not kept */
 #define LOGS_KEPT_BYTES  (1ull << 30)  /* of all ended sandboxes together; the oldest goes first */
 #define STREAM_FRAME_MAX 65536         /* payload of one frame of the client's stream */

@@ -5,9 +5,6 @@
 #include "base/str.h"
 #include <arpa/inet.h>
 
-#define MIB    (1ull << 20)
-#define GIB    (1ull << 30)
-#define TIB    (1ull << 40)
 #define SECOND 1000ull
 #define DAY    (24 * 3600 * SECOND)
 
@@ -181,8 +178,8 @@ const struct option config_options[] = {
                 .name = "sandbox.memory_default",
                 .type = OPTION_BYTES,
                 .def = "512MiB",
-                .min = 4 * MIB,
-                .max = TIB,
+                .min = BOX_MEMORY_MIN,
+                .max = BOX_BYTES_MAX,
                 .reloadable = true,
                 .doc = "Memory of a sandbox that does not say how much it needs.",
         },
@@ -190,8 +187,8 @@ const struct option config_options[] = {
                 .name = "sandbox.memory_max",
                 .type = OPTION_BYTES,
                 .def = "0",
-                .min = 4 * MIB,
-                .max = TIB,
+                .min = BOX_MEMORY_MIN,
+                .max = BOX_BYTES_MAX,
                 .zero = "no maximum",
                 .reloadable = true,
                 .doc = "Most memory that a sandbox may ask for.",
@@ -200,8 +197,8 @@ const struct option config_options[] = {
                 .name = "sandbox.cpu_default",
                 .type = OPTION_CORES,
                 .def = "0",
-                .min = 10,
-                .max = 4096000,
+                .min = BOX_CPU_MIN,
+                .max = BOX_CPU_MAX,
                 .zero = "all cores",
                 .reloadable = true,
                 .doc = "Cores that a sandbox may use when it does not say how many.",
@@ -211,7 +208,7 @@ const struct option config_options[] = {
                 .type = OPTION_U64,
                 .def = "256",
                 .min = 1,
-                .max = 4194304,
+                .max = BOX_PIDS_MAX,
                 .reloadable = true,
                 .doc = "Processes and threads of a sandbox that does not say how many.",
         },
@@ -219,8 +216,8 @@ const struct option config_options[] = {
                 .name = "sandbox.disk_default",
                 .type = OPTION_BYTES,
                 .def = "256MiB",
-                .min = MIB,
-                .max = TIB,
+                .min = BOX_DISK_MIN,
+                .max = BOX_BYTES_MAX,
                 .reloadable = true,
                 .doc = "Writable space of a sandbox that does not say how much it needs.",
         },
@@ -229,7 +226,7 @@ const struct option config_options[] = {
                 .type = OPTION_MS,
                 .def = "1h",
                 .min = 1,
-                .max = 365 * DAY,
+                .max = BOX_WALL_MS_MAX,
                 .zero = "none",
                 .reloadable = true,
                 .doc = "Time limit of a sandbox that does not name one.",
@@ -239,7 +236,7 @@ const struct option config_options[] = {
                 .type = OPTION_MS,
                 .def = "0",
                 .min = SECOND,
-                .max = 365 * DAY,
+                .max = BOX_WALL_MS_MAX,
                 .zero = "no maximum",
                 .reloadable = true,
                 .doc = "Longest time limit that a sandbox may ask for.",
