@@ -78,7 +78,7 @@ TEST(command_refuses_and_says_why)
                 {"run", {"-q", "x"}, "unknown flag '-q'; see 'paddock run --help'"},
                 {"run", {"--memory"}, "--memory: needs a value, SIZE"},
                 {"run", {"--memory", "x", "y"}, "--memory: 'x' is not valid, expected a size"},
-                {"run", {"--memory=1M", "-m2M", "y"}, "--memory: given twice"},
+                {"run", {"--memory=16M", "-m32M", "y"}, "--memory: given twice"},
                 {"run", {"--detach=yes", "y"}, "--detach: takes no value"},
                 {"run", {"--pids", "0", "y"}, "--pids: '0' is not valid"},
                 {"run", {"--stdin", "maybe", "y"}, "expected one of auto, yes, no"},
