@@ -53,7 +53,10 @@ static void on_created(void *ctx, const struct peer_answer *a)
         if (a->status < 0 || a->n_fds != 3) {
                 struct err err = {0};
                 char volume[ID_TEXT_LEN + 1];
-                err_set(&err, a->status < 0 ? a->status : -EIO, "the volume cannot be reached: %s",
+                int code = a->status < 0 ? a->status : -EIO;
+                /* -ENOENT is for the file that was asked about, which nobody has looked for. */
+                err_set(&err, code == -ENOENT ? -ENOTCONN : code,
+                        "the volume cannot be reached: %s",
                         a->status < 0 ? err_text(a->err) : "no descriptors came");
                 memcpy(volume, k->volume, sizeof volume);
                 keeper_free(k);

@@ -313,10 +313,24 @@ static enum MHD_Result send_answer(struct http_req *rq)
         return r;
 }
 
+static enum MHD_Result find_blank(void *ctx, enum MHD_ValueKind kind UNUSED, const char *key,
+                                  const char *value UNUSED)
+{
+        bool *found = ctx;
+        *found |= strpbrk(key, " \t") != NULL;
+        return MHD_YES;
+}
+
 /* Two readers of one head that disagree where the body ends is how requests are smuggled past a
- * proxy (RFC 9112, 11.2); the library takes the first length it sees. */
+ * proxy (RFC 9112, 11.2). The library takes the first length it sees, takes "Content-Length :" for
+ * another field, and a coding that it does not know for none. */
 static bool ambiguous(const struct http_req *rq)
 {
+        const char *coding = http_header(rq, "Transfer-Encoding");
+        bool blank = false;
+        MHD_get_connection_values(rq->c, MHD_HEADER_KIND, find_blank, &blank);
+        if (blank || (coding && strcasecmp(coding, "chunked") != 0))
+                return true;
         int lengths = http_header_count(rq, "Content-Length");
         int codings = http_header_count(rq, "Transfer-Encoding");
         return lengths + codings > 1 || http_header_count(rq, "Host") > 1;
@@ -328,7 +342,7 @@ static enum MHD_Result begin(struct http_req *rq)
         if (ambiguous(rq)) {
                 http_add_header(rq, "Connection", "close");
                 http_fail(rq, -EINVAL,
-                          "the head says twice where the body ends, or for whom it is");
+                          "the head does not say clearly where the body ends, or for whom it is");
                 return send_answer(rq);
         }
         rq->in_callback = true;

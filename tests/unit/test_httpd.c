@@ -417,7 +417,11 @@ TEST(httpd_garbage_is_answered_or_closed_never_served)
                 "GET /hello HTTP/9.9\r\nHost: x\r\n\r\n",
                 "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
                 two_lengths,
-                "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"};
+                "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length : 2\r\n\r\nzz",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\nzz",
+                "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, "
+                "chunked\r\n\r\n0\r\n\r\n"};
         struct server s;
         struct client c;
         start(&s, &c);

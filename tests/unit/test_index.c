@@ -390,6 +390,11 @@ TEST(documents_are_listed_shown_and_removed)
         CHECK_INT(json_array_size(json_object_get(doc, "passages")), ==, 700);
         CHECK_INT(ask(f, "GET", "/v1/documents/b.txt", NULL, NULL), ==, 404);
         CHECK_INT(ask(f, "GET", "/v1/documents/../x", NULL, NULL), ==, 400);
+        /* The volume cannot be reached: that is not the same as no such file. */
+        f->create_status = -ENOENT;
+        CHECK_INT(ask(f, "DELETE", "/v1/documents/a.txt", NULL, NULL), ==, 503);
+        CHECK_INT(removes, ==, 0);
+        f->create_status = 0;
         CHECK_INT(ask_fd(f, connect_unix(f->sock), "PUT", "/v1/volumes/docs/files/a.txt", NULL, "x",
                          NULL),
                   ==, 200);
