@@ -141,7 +141,7 @@ static void print_document(const json_t *d)
         for (const char *const *k = keys; *k; k++)
                 if (*get_str(d, *k)) {
                         printf("%s: ", *k);
-                        out_text(stdout, get_str(d, *k), strlen(get_str(d, *k)));
+                        out_line(stdout, get_str(d, *k));
                         putchar('\n');
                 }
         json_array_foreach((json_t *)list_in(d, "passages"), i, passage)
@@ -149,7 +149,7 @@ static void print_document(const json_t *d)
                 uint64_t page = get_u64(passage, "page");
                 const char *heading = get_str(passage, "heading");
                 printf("\n[%llu] ", (unsigned long long)get_u64(passage, "ordinal"));
-                out_text(stdout, heading, strlen(heading));
+                out_line(stdout, heading);
                 if (page)
                         printf(", page %llu", (unsigned long long)page);
                 putchar('\n');

@@ -29,9 +29,9 @@ static void on_interrupt(int signo)
 void index_problem(struct progress *p, const char *path, const char *reason)
 {
         progress_clear(p);
-        out_text(stderr, path, strlen(path));
+        out_line(stderr, path);
         fputs(": ", stderr);
-        out_text(stderr, reason, strlen(reason));
+        out_line(stderr, reason);
         fputc('\n', stderr);
 }
 
@@ -116,7 +116,7 @@ static int summary(const struct watch *w, const struct invocation *inv)
                 out_json(p);
         if (failed) {
                 fprintf(stderr, "paddock: indexing failed: ");
-                out_text(stderr, reason, strlen(reason));
+                out_line(stderr, reason);
                 fputc('\n', stderr);
                 return EXIT_FAILED;
         }

@@ -19,15 +19,43 @@ int out_width(void)
         return 80;
 }
 
+/* Bytes of the C1 control that UTF-8 text begins with: 0xc2 0x80-0x9f; else 0. */
+static size_t c1_control(const char *s, size_t n)
+{
+        return n > 1 && s[0] == '\xc2' && (unsigned char)s[1] < 0xa0 ? 2 : 0;
+}
+
+/* Those that turn the direction of what stands around them: U+202A-202E, U+2066-2069. */
+static size_t turning(const char *s, size_t n)
+{
+        if (n < 3 || s[0] != '\xe2')
+                return 0;
+        unsigned char a = (unsigned char)s[1], b = (unsigned char)s[2];
+        return (a == 0x80 && b >= 0xaa && b <= 0xae) || (a == 0x81 && b >= 0xa6 && b <= 0xa9) ? 3
+                                                                                              : 0;
+}
+
+static void put_clean(FILE *f, const char *s, size_t n, bool one_line)
+{
+        for (size_t i = 0; i < n;) {
+                unsigned char c = (unsigned char)s[i];
+                bool control = c == 0x7f || (c < 0x20 && (one_line || (c != '\n' && c != '\t')));
+                size_t k = c1_control(s + i, n - i);
+                if (!k && one_line)
+                        k = turning(s + i, n - i);
+                fputc(control || k ? '?' : c, f);
+                i += k ? k : 1;
+        }
+}
+
 void out_text(FILE *f, const char *s, size_t n)
 {
-        for (size_t i = 0; i < n; i++) {
-                unsigned char c = (unsigned char)s[i];
-                /* C1 controls arrive as 0xc2 0x80-0x9f in UTF-8 */
-                bool c1 = c == 0xc2 && i + 1 < n && (unsigned char)s[i + 1] < 0xa0;
-                i += c1;
-                fputc(c1 || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c, f);
-        }
+        put_clean(f, s, n, false);
+}
+
+void out_line(FILE *f, const char *s)
+{
+        put_clean(f, s, strlen(s), true);
 }
 
 /* Columns of UTF-8 text, one a character: good enough for tables. */
@@ -68,7 +96,11 @@ void out_wrapped(const char *s, int indent)
 void out_json(const json_t *j)
 {
         auto_free char *s = out_is_terminal(STDOUT_FILENO) ? json_pretty(j) : json_text(j);
-        puts(s);
+        if (out_is_terminal(STDOUT_FILENO))
+                out_text(stdout, s, strlen(s));
+        else
+                fputs(s, stdout);
+        putchar('\n');
 }
 
 struct table {
@@ -121,7 +153,7 @@ static void print_padded(const char *s, bool right, int width, bool last)
                 pad = 0;
         if (right)
                 printf("%*s", pad, "");
-        out_text(stdout, s, strlen(s));
+        out_line(stdout, s);
         if (!right && !last)
                 printf("%*s", pad, "");
         if (!last)
@@ -158,8 +190,7 @@ void table_print(const struct table *t)
                 return;
         }
         for (size_t i = 0; i < t->n; i++) {
-                for (const char *s = t->cells[i]; *s; s++) /* a cell is one field of one line */
-                        putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
+                out_line(stdout, t->cells[i]); /* a cell is one field of one line */
                 putchar((i + 1) % t->columns ? '\t' : '\n');
         }
 }

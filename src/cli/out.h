@@ -9,6 +9,9 @@ bool out_is_terminal(int fd);
 int out_width(void); /* columns of standard output; 80 when it is no terminal */
 /* Text on one or more lines; control characters but newline and tab become '?'. */
 void out_text(FILE *f, const char *s, size_t n);
+/* A name, a title, a reason: one line for certain. What turns the writing direction is '?', too, so
+ * that a name cannot be shown as another. */
+void out_line(FILE *f, const char *s);
 /* Text wrapped at the width, each line indented. */
 void out_wrapped(const char *s, int indent);
 /* JSON on one line, or indented on a terminal. */

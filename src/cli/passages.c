@@ -11,16 +11,16 @@ static void print_hit(size_t number, const json_t *hit)
                 title = "";
         uint64_t page = get_u64(hit, "page");
         printf("%zu. ", number);
-        out_text(stdout, path, strlen(path));
+        out_line(stdout, path);
         if (page)
                 printf(", page %llu", (unsigned long long)page);
         printf("  (score %.2f)\n", json_number_value(json_object_get(hit, "score")));
         if (*title || *heading) {
                 printf("%*s", INDENT, "");
-                out_text(stdout, title, strlen(title));
+                out_line(stdout, title);
                 if (*title && *heading)
                         printf(" > ");
-                out_text(stdout, heading, strlen(heading));
+                out_line(stdout, heading);
                 putchar('\n');
         }
         out_wrapped(get_str(hit, "text"), INDENT);

@@ -21,12 +21,19 @@ int result_exit_code(const json_t *result)
         return str_eq(reason, "killed") ? 128 + 9 : EXIT_LOST;
 }
 
+static void explain(const char *what, const char *why)
+{
+        fprintf(stderr, "paddock: %s: ", what);
+        out_line(stderr, why);
+        fputc('\n', stderr);
+}
+
 void result_explain(const json_t *result)
 {
         const char *reason = get_str(result, "reason"), *cause = get_str(result, "cause");
         char time[32], size[24];
         if (str_eq(get_str(result, "state"), "failed"))
-                fprintf(stderr, "paddock: indexing failed: %s\n", reason);
+                explain("indexing failed", reason);
         else if (str_eq(reason, "wall"))
                 fprintf(stderr, "paddock: the sandbox reached its time limit after %s\n",
                         str_from_ms(time, sizeof time, get_u64(result, "run_ms")));
@@ -34,8 +41,7 @@ void result_explain(const json_t *result)
                 fprintf(stderr, "paddock: the sandbox reached its memory limit (peak %s)\n",
                         str_from_bytes(size, sizeof size, get_u64(result, "peak_memory_bytes")));
         else if (str_eq(reason, "lost"))
-                fprintf(stderr, "paddock: the sandbox was lost: %s\n",
-                        *cause ? cause : "the server does not know why");
+                explain("the sandbox was lost", *cause ? cause : "the server does not know why");
         uint64_t dropped = get_u64(result, "output_dropped");
         if (dropped)
                 fprintf(stderr, "paddock: %s of output were not stored\n",
