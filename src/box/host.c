@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#define PROGRAM_BYTES_MAX (32u << 20) /* of parse or files, with sanitizers */
+
 extern const char _binary_init_start[], _binary_init_end[]; /* build/gen/init */
 
 /* ---- our own namespaces ---- */
@@ -68,7 +70,7 @@ static int open_dirs(struct box_host *h, struct err *err)
 
 static int tmpfs_at(int dir, const char *path, int attrs, struct err *err)
 {
-        static const struct mount_option o[] = {{"mode", "0755"}, {"size", "8m"}, {NULL, NULL}};
+        static const struct mount_option o[] = {{"mode", "0755"}, {"size", "64m"}, {NULL, NULL}};
         auto_close int fd = mount_new("tmpfs", o, attrs, err);
         if (fd < 0)
                 return fd;
@@ -233,7 +235,28 @@ static void find_cgroups(struct box_host *h, bool none)
                 cgroup_has(h->cgroups, CGROUP_MEMORY) && cgroup_has(h->cgroups, CGROUP_PIDS);
 }
 
-static void find_programs(struct box_host *h, const char *libexec)
+/* Copied: an upgrade replaces the file, and a deleted one cannot be mounted any more. */
+static int copy_of(struct box_host *h, const char *path, const char *name, struct err *err)
+{
+        auto_close int from = open(path, O_RDONLY | O_CLOEXEC);
+        if (from < 0)
+                return -ENOENT; /* said when it is asked for */
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, PROGRAM_BYTES_MAX);
+        int r = fd_slurp(from, &b);
+        if (r < 0)
+                return err_sys(err, r, "%s", path);
+        auto_close int to = openat(h->tree, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0555);
+        r = to < 0 ? -errno : fd_write_all(to, buf_text(&b), b.len);
+        if (r == 0 && fchmod(to, 0555) < 0)
+                r = -errno;
+        if (r < 0)
+                return err_sys(err, r, "copy of %s", path);
+        int fd = openat(h->tree, name, O_PATH | O_CLOEXEC);
+        return fd < 0 ? err_sys(err, -errno, "copy of %s", path) : fd;
+}
+
+static int find_programs(struct box_host *h, const char *libexec, struct err *err)
 {
         static const char *const names[] = {"parse", "files"};
         char self[4096], path[4200];
@@ -244,8 +267,11 @@ static void find_programs(struct box_host *h, const char *libexec)
                 *slash = 0;
         for (size_t i = 0; i < 2; i++) {
                 snprintf(path, sizeof path, "%s/%s", libexec ? libexec : self, names[i]);
-                h->programs[i] = open(path, O_PATH | O_CLOEXEC);
+                h->programs[i] = copy_of(h, path, names[i], err);
+                if (h->programs[i] < 0 && h->programs[i] != -ENOENT)
+                        return h->programs[i];
         }
+        return 0;
 }
 
 static int make_init(struct box_host *h, struct err *err)
@@ -276,12 +302,12 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         int r = find_links(&h->facts, err);
         if (r == 0)
                 r = own_namespaces(h, o, err);
-        if (r == 0) /* in our own mount namespace: only its mounts can be copied */
-                find_programs(h, o->libexec);
         if (r == 0)
                 r = open_dirs(h, err);
         if (r == 0)
                 r = make_trees(h, err);
+        if (r == 0)
+                r = find_programs(h, o->libexec, err);
         if (r == 0)
                 r = make_init(h, err);
         if (r < 0)

@@ -143,6 +143,8 @@ static void fx_crash(struct fixture *f)
         f->boxes = NULL;
 }
 
+static const char *fx_libexec; /* NULL: beside the test */
+
 static struct fixture *fx_new_with(bool rootful, bool no_cgroups)
 {
         struct fixture *f = xcalloc(1, sizeof *f);
@@ -158,8 +160,10 @@ static struct fixture *fx_new_with(bool rootful, bool no_cgroups)
         }
         f->state_fd = dir_open_at(AT_FDCWD, f->state);
         CHECK_INT(f->state_fd, >=, 0);
-        struct host_options o = {
-                .rootful = rootful, .state_fd = f->state_fd, .no_cgroups = no_cgroups};
+        struct host_options o = {.rootful = rootful,
+                                 .state_fd = f->state_fd,
+                                 .libexec = fx_libexec,
+                                 .no_cgroups = no_cgroups};
         if (host_new(&o, &f->host, &err) < 0)
                 test_failed(__FILE__, __LINE__, "host: %s", err_text(&err));
         f->loop = loop_new();

@@ -180,6 +180,28 @@ BOTH(there_is_no_network)
                "101\n101\nlo\n");
 }
 
+TEST(a_program_that_an_upgrade_replaced_is_run_as_it_was)
+{
+        static const char script[] = "#!/bin/sh\necho as it was\n";
+        static const char *const argv[] = {"/.paddock/files", NULL};
+        char dir[] = "/tmp/paddock-libexec-XXXXXX", text[64];
+        CHECK(mkdtemp(dir));
+        auto_close int libexec = dir_open_at(AT_FDCWD, dir);
+        CHECK_INT(file_replace_at(libexec, "files", script, sizeof script - 1, 0755), ==, 0);
+        fx_libexec = dir;
+        struct fixture *f = fx_new();
+        CHECK_INT(unlinkat(libexec, "files", 0), ==, 0);
+        struct launch_spec s = fx_spec();
+        s.profile = BOX_FILES;
+        CHECK_INT(fx_create(f, &s, argv), ==, 0);
+        fx_pump(f, &f->exited);
+        fx_drain(f->stdio[1], text, sizeof text);
+        CHECK_STR(text, "as it was\n");
+        fx_libexec = NULL;
+        fx_free(f);
+        CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
+}
+
 BOTH(stdin_is_delivered_and_its_end_too)
 {
         struct launch_spec s = fx_spec();
