@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "box/etc.h"
+#include "box/programs.h"
 #include "box/spec.h"
 #include "box/volume.h"
 #include "os/landlock.h"
@@ -14,8 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-
-#define PROGRAM_BYTES_MAX (32u << 20) /* of parse or files, with sanitizers */
 
 extern const char _binary_init_start[], _binary_init_end[]; /* build/gen/init */
 
@@ -86,7 +85,11 @@ static int make_usr(struct box_host *h, struct err *err)
         int r = mount_set(usr, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
         if (r == 0 && mkdirat(h->tree, "usr", 0755) < 0)
                 r = err_sys(err, -errno, "usr");
-        return r < 0 ? r : mount_attach(usr, h->tree, "usr", err);
+        if (r == 0)
+                r = mount_attach(usr, h->tree, "usr", err);
+        if (r == 0)
+                h->usr = TAKE_FD(usr);
+        return r;
 }
 
 /* A device of the host, checked to be the one that is meant before it is shown to anybody. */
@@ -155,6 +158,35 @@ static int make_etc(struct box_host *h, struct err *err)
         return 0;
 }
 
+static void note_missing(struct box_host *h, const char *what)
+{
+        size_t n = strlen(h->missing);
+        snprintf(h->missing + n, sizeof h->missing - n, "%s%s", n ? ", " : "", what);
+}
+
+/* Where the host's files are on an overlay already, there may be no further one. */
+static int try_own_inodes(struct box_host *h, struct err *err)
+{
+        struct err why = {0};
+        if (mkdirat(h->tree, "empty", 0755) < 0 || (h->empty = dir_open_at(h->tree, "empty")) < 0)
+                return err_sys(err, -errno, "empty");
+        auto_close int usr = mount_own_inodes(h->usr, h->empty, 0, &why);
+        if (usr >= 0)
+                return 0;
+        closep(&h->empty);
+        h->empty = -1;
+        note_missing(h, "inodes of its own");
+        return 0;
+}
+
+/* A sandbox's own view of a prepared directory: neither by locks nor by watching it can two
+ * sandboxes talk, or see what the host does in its /usr. */
+static int own_view(const struct box_host *h, int fd, int attrs, struct err *err)
+{
+        return h->empty < 0 ? mount_copy(fd, "", false, err)
+                            : mount_own_inodes(fd, h->empty, attrs, err);
+}
+
 static int make_trees(struct box_host *h, struct err *err)
 {
         mode_t mask = umask(022); /* what is made here is read by the guests' ids */
@@ -164,6 +196,8 @@ static int make_trees(struct box_host *h, struct err *err)
                 r = make_dev(h, err);
         if (r == 0)
                 r = make_etc(h, err);
+        if (r == 0)
+                r = try_own_inodes(h, err);
         umask(mask);
         return r < 0 ? err_wrap(err, r, "preparing the image 'host'") : 0;
 }
@@ -215,12 +249,6 @@ static void find_masks(struct plan_facts *f)
         }
 }
 
-static void note_missing(struct box_host *h, const char *what)
-{
-        size_t n = strlen(h->missing);
-        snprintf(h->missing + n, sizeof h->missing - n, "%s%s", n ? ", " : "", what);
-}
-
 static void find_cgroups(struct box_host *h, bool none)
 {
         h->cgroups = none ? cgroup_host_none() : cgroup_host_new(NULL);
@@ -233,45 +261,6 @@ static void find_cgroups(struct box_host *h, bool none)
                 }
         h->facts.limits_in_cgroup =
                 cgroup_has(h->cgroups, CGROUP_MEMORY) && cgroup_has(h->cgroups, CGROUP_PIDS);
-}
-
-/* Copied: an upgrade replaces the file, and a deleted one cannot be mounted any more. */
-static int copy_of(struct box_host *h, const char *path, const char *name, struct err *err)
-{
-        auto_close int from = open(path, O_RDONLY | O_CLOEXEC);
-        if (from < 0)
-                return -ENOENT; /* said when it is asked for */
-        CLEANUP(buf_done) struct buf b;
-        buf_init(&b, PROGRAM_BYTES_MAX);
-        int r = fd_slurp(from, &b);
-        if (r < 0)
-                return err_sys(err, r, "%s", path);
-        auto_close int to = openat(h->tree, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0555);
-        r = to < 0 ? -errno : fd_write_all(to, buf_text(&b), b.len);
-        if (r == 0 && fchmod(to, 0555) < 0)
-                r = -errno;
-        if (r < 0)
-                return err_sys(err, r, "copy of %s", path);
-        int fd = openat(h->tree, name, O_PATH | O_CLOEXEC);
-        return fd < 0 ? err_sys(err, -errno, "copy of %s", path) : fd;
-}
-
-static int find_programs(struct box_host *h, const char *libexec, struct err *err)
-{
-        static const char *const names[] = {"parse", "files"};
-        char self[4096], path[4200];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-        self[n < 0 ? 0 : n] = 0;
-        char *slash = strrchr(self, '/');
-        if (slash)
-                *slash = 0;
-        for (size_t i = 0; i < 2; i++) {
-                snprintf(path, sizeof path, "%s/%s", libexec ? libexec : self, names[i]);
-                h->programs[i] = copy_of(h, path, names[i], err);
-                if (h->programs[i] < 0 && h->programs[i] != -ENOENT)
-                        return h->programs[i];
-        }
-        return 0;
 }
 
 static int make_init(struct box_host *h, struct err *err)
@@ -289,6 +278,7 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
 {
         CLEANUP(host_freep) struct box_host *h = xcalloc(1, sizeof *h);
         h->state = h->volumes = h->boxes = h->tree = h->etc = h->init = -1;
+        h->usr = h->empty = -1;
         h->programs[0] = h->programs[1] = -1;
         for (size_t i = 0; i < SLOTS; i++)
                 h->idmaps[i] = -1;
@@ -307,7 +297,7 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         if (r == 0)
                 r = make_trees(h, err);
         if (r == 0)
-                r = find_programs(h, o->libexec, err);
+                r = programs_copy(h->tree, o->libexec, h->programs, err);
         if (r == 0)
                 r = make_init(h, err);
         if (r < 0)
@@ -323,8 +313,8 @@ void host_free(struct box_host *h)
                 return;
         if (h->tree >= 0)
                 mount_detach(h->state, "tree");
-        int *fds[] = {&h->state, &h->volumes, &h->boxes,       &h->tree,
-                      &h->etc,   &h->init,    &h->programs[0], &h->programs[1]};
+        int *fds[] = {&h->state, &h->volumes, &h->boxes, &h->tree,        &h->etc,
+                      &h->usr,   &h->empty,   &h->init,  &h->programs[0], &h->programs[1]};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
                 closep(fds[i]);
         for (size_t i = 0; i < SLOTS; i++)
@@ -363,11 +353,12 @@ static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32
                 if (r < 0)
                         return r;
         }
-        if ((trees[TREE_USR] = mount_copy(h->tree, "usr", false, err)) < 0)
+        if ((trees[TREE_USR] = own_view(h, h->usr, MOUNT_NOSUID | MOUNT_NODEV, err)) < 0)
                 return trees[TREE_USR];
         if ((trees[TREE_DEV] = mount_copy(h->tree, "dev", true, err)) < 0)
                 return trees[TREE_DEV];
-        if ((trees[TREE_ETC] = mount_copy(h->etc, "", false, err)) < 0)
+        trees[TREE_ETC] = own_view(h, h->etc, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, err);
+        if (trees[TREE_ETC] < 0)
                 return trees[TREE_ETC];
         if (spec->profile != BOX_RUN) {
                 trees[TREE_PROGRAM] = copy_program(h, spec->profile, err);

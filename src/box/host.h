@@ -24,7 +24,8 @@ struct box_host {
         uint32_t uid, gid;   /* our own, before any namespace */
         int state;           /* the state directory as seen from our namespace */
         int volumes, boxes;  /* below it */
-        int tree, etc;       /* the prepared mounts; etc, the newest of its kind */
+        int tree, etc, usr;  /* the prepared mounts; etc, the newest of its kind */
+        int empty;           /* directory; -1: no overlay on this host, sandboxes share inodes */
         int init;            /* sealed memfd, not readable by the sandbox */
         int programs[2];     /* O_PATH: parse, files; -1: not installed */
         int64_t cache_mtime; /* of the host's ld.so.cache, of which etc holds a copy */

@@ -52,6 +52,14 @@ int mount_copy(int dirfd, const char *path, bool tree, struct err *err)
         return r < 0 ? err_sys(err, r, "copy of mount '%s'", path) : r;
 }
 
+int mount_own_inodes(int fd, int empty, int attrs, struct err *err)
+{
+        char lower[64]; /* an overlay without a layer to write to; it needs two to read */
+        snprintf(lower, sizeof lower, "/proc/self/fd/%d:/proc/self/fd/%d", fd, empty);
+        struct mount_option o[] = {{"lowerdir", lower}, {NULL, NULL}};
+        return mount_new("overlay", o, MOUNT_RO | attrs, err);
+}
+
 static int set_attr(int fd, unsigned flags, struct mount_attr *a)
 {
         return sys(syscall(SYS_mount_setattr, fd, "", flags | AT_EMPTY_PATH, a, sizeof *a));

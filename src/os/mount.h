@@ -21,6 +21,10 @@ MUST_CHECK int mount_new(const char *type, const struct mount_option *options, i
 /* A detached copy of the mount at path below dirfd ("" = dirfd itself), with what is mounted below
  * it only if `tree`. */
 MUST_CHECK int mount_copy(int dirfd, const char *path, bool tree, struct err *err);
+/* A detached, read-only file system with the content of the directory `fd` and inodes of its own:
+ * locks and watches on them reach nobody else. `empty`: an empty directory; both must belong to
+ * mounts of the caller's namespace. */
+MUST_CHECK int mount_own_inodes(int fd, int empty, int attrs, struct err *err);
 MUST_CHECK int mount_set(int fd, int attrs, struct err *err);
 /* Shows ids of the file system through the map of a user namespace; only on a detached copy. */
 MUST_CHECK int mount_idmap(int fd, int userns_fd, struct err *err);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -653,8 +654,13 @@ static const char *network(void)
 static const struct sockaddr_un abstract = {.sun_family = AF_UNIX, .sun_path = "\0paddock-escape"};
 #define SHM_KEY 0x5eed
 
+static const char *const shared[] = {"/usr/bin/env", "/usr", "/etc/passwd", "/etc"};
+
 static int hold(void)
 {
+        for (size_t i = 0; i < COUNT(shared); i++)
+                if (flock(open(shared[i], O_RDONLY), LOCK_EX | LOCK_NB) < 0)
+                        return 1;
         int s = socket(AF_UNIX, SOCK_STREAM, 0);
         int shm = shmget(SHM_KEY, 4096, IPC_CREAT | 0666);
         int fd = open("/dev/shm/escape", O_CREAT | O_RDWR, 0666);
@@ -677,6 +683,10 @@ static const char *other_sandbox(void)
                 return OPEN("shared memory of another sandbox");
         if (access("/dev/shm/escape", F_OK) == 0 || access("/tmp/escape", F_OK) == 0)
                 return OPEN("files of another sandbox");
+        for (size_t i = 0; i < COUNT(shared); i++)
+                if (flock(open(shared[i], O_RDONLY), LOCK_EX | LOCK_NB) < 0)
+                        return OPEN("the lock of another sandbox on %s: %s", shared[i],
+                                    strerror(errno));
         return NULL;
 }
 

@@ -1,0 +1,46 @@
+#include "box/programs.h"
+#include "base/fd.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define PROGRAM_BYTES_MAX (32u << 20) /* with sanitizers */
+
+/* Copied: an upgrade replaces the file, and a deleted one cannot be mounted any more. */
+static int copy_of(int dir, const char *path, const char *name, struct err *err)
+{
+        auto_close int from = open(path, O_RDONLY | O_CLOEXEC);
+        if (from < 0)
+                return -ENOENT; /* said when it is asked for */
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, PROGRAM_BYTES_MAX);
+        int r = fd_slurp(from, &b);
+        if (r < 0)
+                return err_sys(err, r, "%s", path);
+        auto_close int to = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0555);
+        r = to < 0 ? -errno : fd_write_all(to, buf_text(&b), b.len);
+        if (r == 0 && fchmod(to, 0555) < 0)
+                r = -errno;
+        if (r < 0)
+                return err_sys(err, r, "copy of %s", path);
+        int fd = openat(dir, name, O_PATH | O_CLOEXEC);
+        return fd < 0 ? err_sys(err, -errno, "copy of %s", path) : fd;
+}
+
+int programs_copy(int dir, const char *libexec, int ret[2], struct err *err)
+{
+        static const char *const names[] = {"parse", "files"};
+        char self[4096], path[4200];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+        self[n < 0 ? 0 : n] = 0;
+        char *slash = strrchr(self, '/');
+        if (slash)
+                *slash = 0;
+        for (size_t i = 0; i < 2; i++) {
+                snprintf(path, sizeof path, "%s/%s", libexec ? libexec : self, names[i]);
+                ret[i] = copy_of(dir, path, names[i], err);
+                if (ret[i] < 0 && ret[i] != -ENOENT)
+                        return ret[i];
+        }
+        return 0;
+}

@@ -1,0 +1,7 @@
+/* programs.h - the programs of ours that run inside sandboxes. */
+#pragma once
+#include "base/err.h"
+
+/* Copies parse and files from libexec (NULL: beside our own executable) into dir; ret: O_PATH
+ * descriptors of the copies in that order, -ENOENT for one that cannot be read. */
+MUST_CHECK int programs_copy(int dir, const char *libexec, int ret[2], struct err *err);
