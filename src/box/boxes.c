@@ -202,11 +202,11 @@ void boxes_free(struct boxes *all)
         free(all);
 }
 
-size_t boxes_stop_all(struct boxes *all)
+size_t boxes_stop(struct boxes *all, bool helpers_only)
 {
         size_t n = 0;
         for (struct box *b = all->first; b; b = b->next) {
-                if (b->j.stage == JOURNAL_ENDED)
+                if (b->j.stage == JOURNAL_ENDED || (helpers_only && b->j.result.profile == BOX_RUN))
                         continue;
                 n++;
                 if (!b->control_io || b->stop_sent)

@@ -25,7 +25,8 @@ void boxes_free(struct boxes *b);
 DEFINE_CLEANUP(struct boxes *, boxes_free);
 const struct peer_ops *boxes_ops(const char *asker); /* NULL: no such asker */
 void boxes_keep_up(struct boxes *b);
-/* Asks every sandbox to end: TERM, and all killed after a short grace. How many still run. */
-size_t boxes_stop_all(struct boxes *b);
+/* Asks sandboxes to end: all, or only those of our own programs (parse, files), whose askers end with us.
+ * TERM, and all killed after a short grace. How many of them still run. */
+size_t boxes_stop(struct boxes *b, bool helpers_only);
 /* Sandboxes that are being made: a launch that is to end waits for them. */
 size_t boxes_making(const struct boxes *b);

@@ -56,10 +56,10 @@ static void peer_up(void *ctx, const char *name, struct peer *p UNUSED)
                 boxes_keep_up(ctx);
 }
 
-/* Sandboxes run on, unless all is to end; those that are being made are finished first. */
+/* A user's sandboxes run on, unless all is to end; those that are being made are finished first. */
 static void drain(void *ctx)
 {
-        size_t left = role_stopping_all(launch.run) ? boxes_stop_all(ctx) : boxes_making(ctx);
+        size_t left = boxes_making(ctx) + boxes_stop(ctx, !role_stopping_all(launch.run));
         if (left == 0)
                 role_drained(launch.run);
         else

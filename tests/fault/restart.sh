@@ -80,9 +80,16 @@ done
 is "ten ends in a minute are reported" "$(gate_state)" failed
 is "and the rest works" "$(p run -- /bin/echo still here)" "still here"
 
-# SIGTERM drains; nothing of ours is left.
+# SIGTERM drains; nothing of ours is left, not even the idle helper that has just written to a volume.
+p volume create v >/dev/null
+p volume put v "$dir/in" in
 check "SIGTERM ends serve with status 0" stop_server
-wait_until 15 sh -c "! pgrep -f '$dir' >/dev/null"
-left=$(pgrep -fa "$dir" | grep -v pgrep)
-is "no process is left" "$left" ""
+ours_left() {
+        local pid
+        for pid in $(pgrep -f '^/paddock/|^paddock serve'); do
+                [ "$(readlink "/proc/$pid/fd/2" 2>/dev/null)" = "$dir/serve.log" ] && echo "$pid"
+        done
+}
+none_left() { [ -z "$(ours_left)" ]; }
+check "no process is left" wait_until 15 none_left
 done_testing
