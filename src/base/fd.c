@@ -144,15 +144,20 @@ int dir_open_at(int dirfd, const char *path)
 struct removal {
         int top;
         dev_t dev;
-        bool moved; /* something now lies at the top that was not there before */
+        size_t left; /* entries that may still go in this call */
+        bool moved;  /* something now lies at the top that was not there before */
 };
 
 static int empty_dir(struct removal *rm, int fd, int depth);
 
 static int remove_entry(struct removal *rm, int dir, const char *name, int depth)
 {
-        if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+        if (rm->left == 0)
+                return -EAGAIN;
+        if (unlinkat(dir, name, 0) == 0 || errno == ENOENT) {
+                rm->left--;
                 return 0;
+        }
         if (errno != EISDIR && errno != EPERM)
                 return -errno;
         if (depth == TREE_DEPTH_MAX) {
@@ -172,6 +177,7 @@ static int remove_entry(struct removal *rm, int dir, const char *name, int depth
                 return -EXDEV;
         }
         int r = empty_dir(rm, sub, depth + 1);
+        rm->left -= r == 0 && rm->left > 0;
         return r == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 ? -errno : r;
 }
 
@@ -185,7 +191,7 @@ static int empty_dir(struct removal *rm, int fd, int depth)
                 return e;
         }
         int result = 0;
-        for (struct dirent *e; (e = readdir(d));) {
+        for (struct dirent *e; result != -EAGAIN && (e = readdir(d));) {
                 if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
                         continue;
                 int r = remove_entry(rm, dirfd(d), e->d_name, depth);
@@ -196,7 +202,7 @@ static int empty_dir(struct removal *rm, int fd, int depth)
         return result;
 }
 
-int tree_remove_at(int dirfd, const char *path)
+int tree_remove_some_at(int dirfd, const char *path, size_t most)
 {
         if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
                 return 0;
@@ -206,14 +212,19 @@ int tree_remove_at(int dirfd, const char *path)
         struct stat st;
         if (fstat(top, &st) < 0)
                 return -errno;
-        struct removal rm = {.top = top, .dev = st.st_dev};
+        struct removal rm = {.top = top, .dev = st.st_dev, .left = most};
         int r = 0;
         do {
                 rm.moved = false;
                 int fd = dir_open_at(top, ".");
                 r = fd < 0 ? fd : empty_dir(&rm, fd, 1);
-        } while (rm.moved);
+        } while (rm.moved && r != -EAGAIN);
         return r == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0 ? -errno : r;
+}
+
+int tree_remove_at(int dirfd, const char *path)
+{
+        return tree_remove_some_at(dirfd, path, SIZE_MAX);
 }
 
 int fd_nonblock(int fd, bool on)

@@ -21,6 +21,8 @@ MUST_CHECK int dir_open_at(int dirfd, const char *path); /* O_DIRECTORY|O_NOFOLL
 /* Removes a tree of any depth below dirfd without following links or crossing into another mount.
  * -ENOENT is 0. */
 MUST_CHECK int tree_remove_at(int dirfd, const char *path);
+/* At most so many entries of it in this call; -EAGAIN: there is more. */
+MUST_CHECK int tree_remove_some_at(int dirfd, const char *path, size_t most);
 MUST_CHECK int fd_nonblock(int fd, bool on);
 MUST_CHECK int fd_cloexec(int fd, bool on);
 /* A sealed memfd that holds the bytes: content and size can no longer change. */

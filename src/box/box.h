@@ -38,6 +38,7 @@ struct box {
 struct boxes {
         struct boxes_config c;
         struct box *first;
+        struct loop_timer *sweeper; /* removes the files of removed volumes, some at a time */
         bool slots[SLOTS];
         char storage[LINK_MESSAGE_MAX];
 };

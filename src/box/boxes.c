@@ -7,7 +7,8 @@
 #include "box/volume.h"
 #include <signal.h>
 
-#define STOP_GRACE_MS 2000 /* for TERM, when everything is to end */
+#define SWEEP_PAUSE_MS 5
+#define STOP_GRACE_MS  2000 /* for TERM, when everything is to end */
 
 /* The sandbox that an asker means; another asker's does not exist for it. */
 static struct box *own(struct boxes *all, const char *asker, const char *id,
@@ -132,6 +133,17 @@ static bool volume_busy(const struct boxes *all, const char *id)
         return false;
 }
 
+static void sweep(void *ctx)
+{
+        struct boxes *all = ctx;
+        int r = volume_sweep(all->c.host);
+        all->sweeper = NULL;
+        if (r == -EAGAIN)
+                all->sweeper = loop_timer_add(all->c.loop, SWEEP_PAUSE_MS, sweep, all);
+        else if (r < 0)
+                log_warn("volume.sweep", kv("error", errno_text(r)));
+}
+
 static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct peer_request *rq,
                              const void *req, int *fds UNUSED, uint32_t n_fds UNUSED)
 {
@@ -143,6 +155,8 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 peer_fail_err(rq, &err);
         else
                 done(rq, 0);
+        if (!all->sweeper)
+                all->sweeper = loop_timer_add(all->c.loop, SWEEP_PAUSE_MS, sweep, all);
 }
 
 /* The handlers know which role asks from the table that the link was made with. */
@@ -189,6 +203,7 @@ int boxes_new(const struct boxes_config *c, struct boxes **ret, struct err *err)
         int r = boxes_recover(all, err);
         if (r < 0)
                 return r;
+        all->sweeper = loop_timer_add(all->c.loop, SWEEP_PAUSE_MS, sweep, all);
         *ret = TAKE_PTR(all);
         return 0;
 }
@@ -199,6 +214,7 @@ void boxes_free(struct boxes *all)
                 return;
         while (all->first)
                 box_free(all->first);
+        loop_timer_remove(all->sweeper);
         free(all);
 }
 

@@ -7,6 +7,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#define REMOVED       "removed" /* volumes whose files are still to go */
+#define SWEEP_ENTRIES 300       /* a hundredth of a second or two, in which nothing starts */
+
 int volume_create(struct box_host *h, const char *id, struct err *err)
 {
         if (!id_valid(id))
@@ -26,8 +29,18 @@ int volume_remove(struct box_host *h, const char *id, struct err *err)
 {
         if (!id_valid(id))
                 return err_set(err, -EINVAL, "volume: expected an id");
-        int r = tree_remove_at(h->volumes, id);
-        return r < 0 ? err_sys(err, r, "volume %s", id) : 0;
+        int r = dir_ensure_at(h->state, REMOVED, 0700);
+        auto_close int to = r < 0 ? r : dir_open_at(h->state, REMOVED);
+        if (to < 0)
+                return err_sys(err, to, "state directory");
+        if (renameat(h->volumes, id, to, id) < 0 && errno != ENOENT)
+                return err_sys(err, -errno, "volume %s", id);
+        return 0;
+}
+
+int volume_sweep(struct box_host *h)
+{
+        return tree_remove_some_at(h->state, REMOVED, SWEEP_ENTRIES);
 }
 
 /* The user namespace that maps ids on disk (slot 0) to those of a slot. */

@@ -5,8 +5,10 @@
 #include "box/host.h"
 
 MUST_CHECK int volume_create(struct box_host *h, const char *id, struct err *err);
-/* -EBUSY while `busy`; 0 also when there is none. */
+/* Gone at once; what was in it goes by volume_sweep. 0 also when there is none. */
 MUST_CHECK int volume_remove(struct box_host *h, const char *id, struct err *err);
+/* Some files of removed volumes; -EAGAIN: there are more. */
+MUST_CHECK int volume_sweep(struct box_host *h);
 /* A detached mount of the volume's directory for the sandbox in that slot. */
 MUST_CHECK int volume_mount(struct box_host *h, const struct launch_mount *m, uint32_t slot,
                             struct err *err);

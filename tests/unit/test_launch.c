@@ -277,6 +277,29 @@ BOTH(volumes_are_shared_written_and_protected)
         CHECK_INT(fx_create(f, &s, argv), ==, -ENOENT);
 }
 
+BOTH(a_large_volume_is_gone_at_once_and_its_files_little_by_little)
+{
+        struct launch_id v;
+        char path[160];
+        make_volume(f, v.id);
+        for (int i = 0; i < 1000; i++) {
+                snprintf(path, sizeof path, "%s/volumes/%s/%d", f->state, v.id, i);
+                auto_close int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+                CHECK_INT(fd, >=, 0);
+        }
+        CHECK_INT(fx_call(f, LAUNCH_VOLUME_REMOVE, &v, NULL, 0), ==, 0);
+        snprintf(path, sizeof path, "%s/volumes/%s", f->state, v.id);
+        CHECK(access(path, F_OK) < 0);
+        snprintf(path, sizeof path, "%s/removed/%s", f->state, v.id);
+        CHECK(access(path, F_OK) == 0); /* the answer did not wait for it */
+        fx_crash(f);
+        fx_begin(f); /* a restarted launch goes on */
+        for (int i = 0; access(path, F_OK) == 0; i++) {
+                CHECK_INT(i, <, 1000);
+                fx_settle(f, 5);
+        }
+}
+
 BOTH(a_volume_in_use_is_not_removed)
 {
         struct launch_id v, q;
