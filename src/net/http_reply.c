@@ -285,6 +285,7 @@ void http_fail(struct http_req *rq, int code, const char *fmt, ...)
 static ssize_t read_source(void *ctx, uint64_t pos UNUSED, char *dst, size_t max)
 {
         struct http_req *rq = ctx;
+        rq->h->calls++;
         if (rq->gone || rq->h->stopping)
                 return MHD_CONTENT_READER_END_WITH_ERROR;
         rq->in_callback = true;

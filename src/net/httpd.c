@@ -19,6 +19,8 @@
 #define POOL_BYTES        (40u << 10) /* HTTP_HEAD_MAX and room to work; cleared after every request */
 #define ACCEPTS_A_TURN    32          /* so that a flood does not starve the rest of the loop */
 #define RUNS_A_TURN       16
+#define IDLE_TURNS        8  /* in which the library says there is work and does none of ours */
+#define REST_MS           10 /* then until it is asked again, unless a socket says something */
 #define EARLY_SWALLOW_MAX (64u << 10) /* a body this short is read before its refusal is sent */
 #define LATE_SWALLOW_MAX  (16u << 20) /* most that is read of a body nobody wants any more */
 
@@ -91,6 +93,7 @@ static void on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx
                           enum MHD_ConnectionNotificationCode code)
 {
         struct httpd *h = ctx;
+        h->calls++;
         if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
                 h->n_tcp -= !((struct http_peer *)*socket_ctx)->is_unix;
                 free(*socket_ctx);
@@ -128,14 +131,34 @@ static void run_soon(void *ctx)
 {
         struct httpd *h = ctx;
         h->soon = NULL;
+        h->resting = false;
         run_library(h);
 }
 
 /* The library's own descriptor does not tell of connections that were resumed. */
 static void need_run(struct httpd *h)
 {
+        if (h->resting) {
+                loop_timer_remove(h->soon);
+                h->soon = NULL;
+                h->resting = false;
+        }
         if (!h->soon && !h->stopping)
                 h->soon = loop_timer_add(h->loop, 0, run_soon, h);
+}
+
+/* The library has work left, it says. Half a record of a TLS handshake is such work until the other
+ * half comes: it is not tried again and again meanwhile. */
+static void run_again(struct httpd *h)
+{
+        h->idle_turns = h->calls == h->seen ? h->idle_turns + 1 : 0;
+        h->seen = h->calls;
+        if (h->idle_turns < IDLE_TURNS)
+                need_run(h);
+        if (h->soon || h->stopping)
+                return;
+        h->soon = loop_timer_add(h->loop, REST_MS, run_soon, h);
+        h->resting = true;
 }
 
 static void run_library(struct httpd *h)
@@ -145,7 +168,7 @@ static void run_library(struct httpd *h)
                 MHD_run(h->daemon);
         while (work_left(h) && ++n < RUNS_A_TURN);
         if (n == RUNS_A_TURN)
-                need_run(h);
+                run_again(h);
         /* Its idle time-outs are counted in seconds: a look a second, while there is anybody. */
         if ((h->n_connections || any_paused(h)) && !h->tick)
                 h->tick = loop_timer_add(h->loop, 1000, tick, h);
@@ -280,6 +303,7 @@ static void on_completed(void *ctx, struct MHD_Connection *c UNUSED, void **req_
 {
         struct httpd *h = ctx;
         struct http_req *rq = *req_ctx;
+        h->calls++;
         if (!rq)
                 return;
         *req_ctx = NULL;
@@ -415,6 +439,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *c, const char
                                  size_t *n, void **req_ctx)
 {
         struct http_req *rq = *req_ctx;
+        ((struct httpd *)ctx)->calls++;
         if (!rq) {
                 rq = *req_ctx = request_new(ctx, c, url, method);
                 return begin(rq);

@@ -28,7 +28,10 @@ struct httpd {
         struct http_req *requests; /* that are not over */
         size_t n_connections, n_tcp, n_requests;
         bool stopping;
-        char *cert, *key; /* TLS: PEM texts, which the library borrows; NULL: plain */
+        bool resting;         /* `soon` is REST_MS away, not at once */
+        unsigned idle_turns;  /* since the library last called us */
+        uint64_t calls, seen; /* of the library's callbacks; those before the last turn */
+        char *cert, *key;     /* TLS: PEM texts, which the library borrows; NULL: plain */
 };
 
 enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };

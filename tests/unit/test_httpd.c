@@ -1,5 +1,6 @@
 #include "http_client.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "base/mem.h"
 #include "net/httpd.h"
@@ -519,4 +520,33 @@ TEST(httpd_without_descriptors_rests_and_goes_on)
         ask(&d, GET("/hello"), 200, "hi");
         client_done(&d);
         stop(&s, &c);
+}
+
+/* Half a record of a handshake, and no more: whoever sends that takes nobody's time. */
+TEST(httpd_tls_handshake_that_stalls_lets_the_loop_rest)
+{
+        static const struct httpd_ops ops = {request, answered};
+        struct server s = {.loop = loop_new(), .up_fd = -1};
+        CLEANUP(buf_done) struct buf cert, key;
+        uint16_t port;
+        struct buf *texts[] = {&cert, &key};
+        const char *const paths[] = {"tests/data/tls.crt", "tests/data/tls.key"};
+        for (size_t i = 0; i < 2; i++) {
+                buf_init(texts[i], 65536);
+                int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+                CHECK_INT(fd_slurp(fd, texts[i]), ==, 0);
+                close(fd);
+        }
+        s.h = httpd_new_tls(s.loop, &ops, &s, buf_text(&cert), buf_text(&key));
+        CHECK(s.h != NULL);
+        httpd_listen(s.h, listen_tcp(&port));
+        int fd = connect_tcp(port);
+        CHECK_INT(write(fd, "\x16\x03\x01", 3), ==, 3);
+        uint64_t begin = clock_boot_ms(), turns = 0;
+        while (clock_boot_ms() < begin + 300 && ++turns < 1000)
+                CHECK_INT(loop_once(s.loop, 50, NULL), ==, 0);
+        CHECK_INT(turns, <, 1000);
+        close(fd);
+        httpd_free(s.h);
+        loop_free(s.loop);
 }
