@@ -222,7 +222,10 @@ size_t boxes_stop(struct boxes *all, bool helpers_only)
 {
         size_t n = 0;
         for (struct box *b = all->first; b; b = b->next) {
-                if (b->j.stage == JOURNAL_ENDED || (helpers_only && b->j.result.profile == BOX_RUN))
+                bool helper = b->j.result.profile != BOX_RUN, ended = b->j.stage == JOURNAL_ENDED;
+                if (ended && helper && b->stop_sent)
+                        box_keep_drop(b, ""); /* its asker may end before it can say so */
+                if (ended || (helpers_only && !helper))
                         continue;
                 n++;
                 if (!b->control_io || b->stop_sent)
