@@ -5,7 +5,7 @@
 set -u
 P=${PADDOCK_BIN:-build/gcc/bin/paddock}
 SECONDS_EACH=${BENCH_SECONDS:-4}
-ROUNDS=${BENCH_ROUNDS:-3}
+ROUNDS=${BENCH_HTTP_ROUNDS:-3}
 CONNECTIONS=${BENCH_CONNECTIONS:-64}
 dir=$(mktemp -d /tmp/bench-http-XXXXXX)
 port=$((20000 + RANDOM % 20000))
