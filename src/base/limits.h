@@ -31,6 +31,13 @@
 #define BOX_CPU_MAX      1024000       /* 1024 cores */
 #define BOX_WALL_MS_MAX  (30ull * 86400000) /* thirty days */
 #define BOX_VOLUMES_MAX  16                 /* mounts of one sandbox */
+#define BOX_LAYERS_MAX   64    /* of one image: an overlay takes 500, a recipe has some ten */
+#define BOX_POLICY_MAX   16384 /* text for vault; with all else it fits one message */
+#define BOX_SECRETS_MAX  16    /* file secrets of one sandbox */
+#define BOX_GPUS_MAX     8     /* of one host, most often */
+#define BOX_EXECS_MAX    64    /* of one sandbox that run or whose end nobody has forgotten */
+#define BOX_TTY_MAX      4096  /* rows, columns */
+#define BOX_CPU_MS_MAX   BOX_WALL_MS_MAX /* processor time */
 #define BOX_LOG_MAX      (16ull << 20) /* stored output of one sandbox; more is counted, not kept */
 #define LOGS_KEPT_BYTES  (1ull << 30)  /* of all ended sandboxes together; the oldest goes first */
 #define STREAM_FRAME_MAX 65536         /* payload of one frame of the client's stream */

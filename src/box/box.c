@@ -185,9 +185,12 @@ int box_signal(struct box *b, uint32_t signal)
         return box_send(b, INIT_SIGNAL, LINK_EVENT, &s, NULL, 0);
 }
 
-int box_stop(struct box *b, uint64_t grace_ms)
+int box_stop(struct box *b, uint64_t grace_ms, uint32_t reason)
 {
         struct init_stop s = {grace_ms};
-        b->stopped = true;
+        if (!b->j.stop_reason || b->j.stop_reason == BOX_KILLED) {
+                b->j.stop_reason = reason;
+                box_write_journal(b);
+        }
         return box_send(b, INIT_STOP, LINK_EVENT, &s, NULL, 0);
 }

@@ -31,7 +31,7 @@ struct box {
         struct launch_created created;
         uint64_t received_us;
         /* of its end */
-        bool exited, stopped, stop_sent;
+        bool exited, stop_sent;
         struct init_exited exit;
 };
 
@@ -68,7 +68,8 @@ void box_lost(struct box *b, const char *cause);
  * record and the box. No record goes before its group: so nothing is ever left unnamed. */
 void box_remove_group(struct box *b);
 MUST_CHECK int box_signal(struct box *b, uint32_t signal);
-MUST_CHECK int box_stop(struct box *b, uint64_t grace_ms);
+/* TERM, then all killed after the grace. reason: BOX_KILLED, or one that the result shall have. */
+MUST_CHECK int box_stop(struct box *b, uint64_t grace_ms, uint32_t reason);
 /* Gives keep what a restarted launch needs: control socket, pidfd, lock. */
 void box_keep_init(struct box *b, peer_answer_fn fn);
 void box_keep_drop(struct box *b, const char *name); /* "": everything of it */

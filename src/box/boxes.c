@@ -82,8 +82,11 @@ static void on_stop(struct boxes *all, const char *asker, struct peer_request *r
                 done(rq, 0); /* what was asked for is so */
         else if (b->j.stage == JOURNAL_MAKING || !b->control_io)
                 peer_fail(rq, -EAGAIN, "the sandbox is not ready yet");
+        else if (s->reason && s->reason != BOX_KILLED && s->reason != BOX_OUTPUT &&
+                 s->reason != BOX_POLICY && s->reason != BOX_DISK)
+                peer_fail(rq, -EINVAL, "reason: expected killed, output, policy or disk");
         else
-                done(rq, box_stop(b, s->grace_ms));
+                done(rq, box_stop(b, s->grace_ms, s->reason ? s->reason : BOX_KILLED));
 }
 
 static void on_forget(struct boxes *all, const char *asker, struct peer_request *rq,
@@ -231,7 +234,7 @@ size_t boxes_stop(struct boxes *all, bool helpers_only)
                 if (!b->control_io || b->stop_sent)
                         continue;
                 b->stop_sent = true; /* once: each asking would start the grace anew */
-                if (box_stop(b, STOP_GRACE_MS) < 0)
+                if (box_stop(b, STOP_GRACE_MS, BOX_KILLED) < 0)
                         log_warn("box.stop", kv("id", b->j.result.id), kv("error", "no answer"));
         }
         return n;

@@ -33,6 +33,12 @@ void box_remove_group(struct box *b)
         }
 }
 
+/* A limit that launch or its asker watches: the result names it, however the command then ended. */
+static bool is_watched(uint32_t reason)
+{
+        return reason >= BOX_IDLE && reason <= BOX_POLICY;
+}
+
 static void fill_result(struct box *b, const struct cgroup_stats *stats)
 {
         static const uint32_t reasons[] = {[INIT_BY_ITSELF] = BOX_EXITED,
@@ -44,6 +50,7 @@ static void fill_result(struct box *b, const struct cgroup_stats *stats)
                 b->exited && b->exit.reason >= INIT_BY_ITSELF && b->exit.reason <= INIT_BY_REQUEST;
         r->cpu_us = stats->cpu_us;
         r->peak_memory_bytes = stats->peak_memory_bytes;
+        r->oom_kills = stats->oom_kills;
         if (known) {
                 r->reason = reasons[b->exit.reason];
                 r->exit_code = b->exit.exit_code & 0xff;
@@ -51,14 +58,16 @@ static void fill_result(struct box *b, const struct cgroup_stats *stats)
                 r->run_ms = b->exit.run_ms;
                 if (r->reason == BOX_SIGNAL && r->signal == SIGKILL && stats->oom_kills)
                         r->reason = BOX_OOM;
+                if (is_watched(b->j.stop_reason))
+                        r->reason = b->j.stop_reason;
                 return;
         }
         r->run_ms = clock_boot_ms() - b->j.released_ms;
         r->signal = SIGKILL;
         if (stats->oom_kills) {
                 r->reason = BOX_OOM; /* init went with the rest of the group */
-        } else if (b->stopped) {
-                r->reason = BOX_KILLED;
+        } else if (b->j.stop_reason) {
+                r->reason = b->j.stop_reason;
         } else {
                 r->reason = BOX_LOST;
                 r->signal = 0;

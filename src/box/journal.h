@@ -15,6 +15,7 @@ struct journal {
         char asker[16]; /* the role to tell about the end */
         uint32_t slot;
         uint64_t released_ms; /* clock_boot_ms */
+        uint32_t stop_reason; /* why it was stopped; 0 = it was not */
         struct launch_result result;
         uint32_t n_volumes;
         struct launch_id volumes[BOX_VOLUMES_MAX]; /* in use while it runs */

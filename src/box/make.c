@@ -135,6 +135,7 @@ static void fill_enforcement(struct box *b, const struct launch_spec *spec)
         e->pids_limit = cgroup_has(h->cgroups, CGROUP_PIDS);
         e->cpu_limit = spec->cpu_milli && cgroup_has(h->cgroups, CGROUP_CPU);
         e->disk_limit = 1;
+        snprintf(e->disk, sizeof e->disk, "tmpfs");
 }
 
 static void prepare(struct box *b, const char *asker, const struct launch_spec *spec)
@@ -229,6 +230,7 @@ void box_started(struct box *b, const struct link_message *m)
                 return;
         }
         b->created.start_us = clock_boot_us() - b->received_us;
+        b->j.result.start_us = b->created.start_us;
         if (b->rq)
                 peer_reply(b->rq, &b->created, b->s.outer, 3, false);
         b->rq = NULL;

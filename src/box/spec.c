@@ -47,18 +47,33 @@ static int check_mount(const struct launch_spec *s, uint32_t i, struct err *err)
         return 0;
 }
 
-int spec_check(const struct launch_spec *s, struct err *err)
+/* What the specification can say and this launch does not do. */
+static int check_unable(const struct launch_spec *s, struct err *err)
 {
-        if (!id_valid(s->id))
-                return bad(err, "id", "an id");
-        if (!str_eq(s->image, "host"))
-                return bad(err, "image", "'host'");
-        if (s->hostname[0] && !str_is_name(s->hostname))
-                return bad(err, "hostname", "a name of [a-z0-9-]");
-        if (s->workdir[0] && !str_eq(s->workdir, "/") && !is_absolute(s->workdir))
-                return bad(err, "workdir", "an absolute path without '..'");
-        if (s->profile < BOX_RUN || s->profile > BOX_FILES)
-                return bad(err, "profile", "run, parse or files");
+        const struct {
+                const char *field;
+                bool asked;
+        } unable[] = {
+                {"layers: images of layers", s->n_layers},
+                {"disk_backed: a disk-backed upper layer", s->disk_backed},
+                {"network: a network", s->network},
+                {"policy: a policy without a network", s->policy.len},
+                {"secrets: file secrets", s->n_secrets},
+                {"gpus: a GPU", s->n_gpus},
+                {"tty: a terminal", s->tty},
+                {"idle_ms: an idle time limit", s->idle_ms},
+                {"cpu_ms: a limit of processor time", s->cpu_ms},
+                {"driver: a driver other than ns", s->driver[0] && !str_eq(s->driver, "ns")},
+                {"profile: a build", s->profile == BOX_BUILD},
+        };
+        for (size_t i = 0; i < ARRAY_LEN(unable); i++)
+                if (unable[i].asked)
+                        return err_set(err, -ENOTSUP, "%s is not available here", unable[i].field);
+        return 0;
+}
+
+static int check_limits(const struct launch_spec *s, struct err *err)
+{
         if (s->cpu_milli && (s->cpu_milli < BOX_CPU_MIN || s->cpu_milli > BOX_CPU_MAX))
                 return bad(err, "cpu_milli", "0 or 10 to 1024000 thousandths of a core");
         if (s->pids < 1 || s->pids > BOX_PIDS_MAX)
@@ -69,12 +84,69 @@ int spec_check(const struct launch_spec *s, struct err *err)
                 return bad(err, "disk_bytes", "64 KiB to 4 TiB");
         if (s->wall_ms > BOX_WALL_MS_MAX)
                 return bad(err, "wall_ms", "at most thirty days");
+        if (s->idle_ms > BOX_WALL_MS_MAX)
+                return bad(err, "idle_ms", "at most thirty days");
+        if (s->cpu_ms > BOX_CPU_MS_MAX)
+                return bad(err, "cpu_ms", "at most thirty days");
+        return 0;
+}
+
+static int check_tty(uint32_t tty, uint32_t rows, uint32_t cols, struct err *err)
+{
+        if (tty > 1)
+                return bad(err, "tty", "0 or 1");
+        if (rows > BOX_TTY_MAX || cols > BOX_TTY_MAX)
+                return bad(err, "rows, cols", "at most 4096");
+        return 0;
+}
+
+static int check_workdir(const char *path, struct err *err)
+{
+        if (path[0] && !str_eq(path, "/") && !is_absolute(path))
+                return bad(err, "workdir", "an absolute path without '..'");
+        return 0;
+}
+
+int spec_check_exec(const struct launch_exec *e, struct err *err)
+{
+        if (!id_valid(e->id))
+                return bad(err, "id", "an id");
+        if (!id_valid(e->exec))
+                return bad(err, "exec", "an id");
+        if (e->program > EXEC_FILES)
+                return bad(err, "program", "command or files");
+        if (e->wall_ms > BOX_WALL_MS_MAX)
+                return bad(err, "wall_ms", "at most thirty days");
+        int r = check_tty(e->tty, e->rows, e->cols, err);
+        return r < 0 ? r : check_workdir(e->workdir, err);
+}
+
+int spec_check(const struct launch_spec *s, struct err *err)
+{
+        if (!id_valid(s->id))
+                return bad(err, "id", "an id");
+        if (!str_eq(s->image, "host"))
+                return bad(err, "image", "'host'");
+        if (s->hostname[0] && !str_is_name(s->hostname))
+                return bad(err, "hostname", "a name of [a-z0-9-]");
+        if (s->owner[0] && !str_is_name(s->owner))
+                return bad(err, "owner", "a name of [a-z0-9-]");
+        if (s->profile < BOX_RUN || s->profile > BOX_BUILD)
+                return bad(err, "profile", "run, parse, files or build");
+        if (s->network > BOX_NET_OPEN)
+                return bad(err, "network", "none, proxy or open");
+        int r = check_workdir(s->workdir, err);
+        if (r == 0)
+                r = check_limits(s, err);
+        if (r == 0)
+                r = check_tty(s->tty, s->rows, s->cols, err);
+        if (r == 0)
+                r = check_unable(s, err);
+        if (r < 0)
+                return r;
         if (s->n_mounts > BOX_VOLUMES_MAX)
                 return bad(err, "mounts", "at most 16");
-        for (uint32_t i = 0; i < s->n_mounts; i++) {
-                int r = check_mount(s, i, err);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        for (uint32_t i = 0; i < s->n_mounts && r == 0; i++)
+                r = check_mount(s, i, err);
+        return r;
 }

@@ -467,6 +467,26 @@ BOTH(stop_gives_the_grace_and_signal_reaches_the_main_process)
         CHECK_INT(fx_call(f, LAUNCH_SIGNAL, &sig, NULL, 0), ==, -ESRCH);
 }
 
+BOTH(the_reason_of_a_stop_is_the_results)
+{
+        struct launch_spec s = fx_spec();
+        const char *const argv[] = {"/bin/sh", "-c",
+                                    "trap 'exit 3' TERM; echo up; sleep 100 & wait", NULL};
+        struct launch_stop stop = {.grace_ms = 10000, .reason = BOX_LOST};
+        char c[4];
+        memcpy(stop.id, s.id, sizeof stop.id);
+        CHECK_INT(fx_create(f, &s, argv), ==, 0);
+        CHECK_INT(fd_read_all(f->stdio[1], c, 3), ==, 0);
+        CHECK_INT(fx_call(f, LAUNCH_STOP, &stop, NULL, 0), ==, -EINVAL);
+        CHECK_CONTAINS(f->error, "reason");
+        stop.reason = BOX_OUTPUT;
+        CHECK_INT(fx_call(f, LAUNCH_STOP, &stop, NULL, 0), ==, 0);
+        fx_pump(f, &f->exited);
+        CHECK_INT(f->ended.reason, ==, BOX_OUTPUT);
+        CHECK_INT(f->ended.exit_code, ==, 3);
+        CHECK_INT(f->ended.start_us, >, 0);
+}
+
 TEST(results_are_kept_until_they_are_forgotten)
 {
         struct fixture *f = fx_new_with(geteuid() == 0, false);

@@ -67,7 +67,13 @@ TEST(every_bound_is_held_and_named)
         REFUSE("workdir", snprintf(s.workdir, sizeof s.workdir, "work"));
         REFUSE("workdir", snprintf(s.workdir, sizeof s.workdir, "/work/../etc"));
         REFUSE("profile", s.profile = 0);
-        REFUSE("profile", s.profile = BOX_FILES + 1);
+        REFUSE("profile", s.profile = BOX_BUILD + 1);
+        REFUSE("owner", snprintf(s.owner, sizeof s.owner, "a/b"));
+        REFUSE("network", s.network = BOX_NET_OPEN + 1);
+        REFUSE("tty", s.tty = 2);
+        REFUSE("rows, cols", s.cols = BOX_TTY_MAX + 1);
+        REFUSE("idle_ms", s.idle_ms = BOX_WALL_MS_MAX + 1);
+        REFUSE("cpu_ms", s.cpu_ms = BOX_CPU_MS_MAX + 1);
         REFUSE("cpu_milli", s.cpu_milli = BOX_CPU_MIN - 1);
         REFUSE("cpu_milli", s.cpu_milli = BOX_CPU_MAX + 1);
         REFUSE("pids", s.pids = 0);
@@ -78,6 +84,53 @@ TEST(every_bound_is_held_and_named)
         REFUSE("disk_bytes", s.disk_bytes = UINT64_MAX);
         REFUSE("wall_ms", s.wall_ms = BOX_WALL_MS_MAX + 1);
         REFUSE("mounts", s.n_mounts = BOX_VOLUMES_MAX + 1);
+}
+
+#define UNABLE(field, change)                                                                      \
+        do {                                                                                       \
+                struct launch_spec s = good();                                                     \
+                struct err err = {0};                                                              \
+                change;                                                                            \
+                CHECK_INT(spec_check(&s, &err), ==, -ENOTSUP);                                     \
+                CHECK_CONTAINS(err_text(&err), field);                                             \
+        } while (0)
+
+TEST(what_launch_cannot_do_is_refused_by_name)
+{
+        UNABLE("layers", s.n_layers = 1);
+        UNABLE("disk_backed", s.disk_backed = 1);
+        UNABLE("network", s.network = BOX_NET_PROXY);
+        UNABLE("policy", s.policy = slice_of("allow x"));
+        UNABLE("secrets", s.n_secrets = 1);
+        UNABLE("gpus", s.n_gpus = 1);
+        UNABLE("tty", s.tty = 1);
+        UNABLE("idle_ms", s.idle_ms = 1);
+        UNABLE("cpu_ms", s.cpu_ms = 1);
+        UNABLE("driver", snprintf(s.driver, sizeof s.driver, "runsc"));
+        UNABLE("profile", s.profile = BOX_BUILD);
+}
+
+TEST(every_bound_of_an_exec_is_held_and_named)
+{
+        struct launch_exec ok = {.tty = 1, .rows = 24, .cols = 80, .workdir = "/"};
+        snprintf(ok.id, sizeof ok.id, "%s", id_new().s);
+        snprintf(ok.exec, sizeof ok.exec, "%s", id_new().s);
+        CHECK_INT(spec_check_exec(&ok, NULL), ==, 0);
+#define REFUSE_EXEC(field, change)                                                                 \
+        do {                                                                                       \
+                struct launch_exec e = ok;                                                         \
+                struct err err = {0};                                                              \
+                change;                                                                            \
+                CHECK_INT(spec_check_exec(&e, &err), ==, -EINVAL);                                 \
+                CHECK_CONTAINS(err_text(&err), field ": expected");                                \
+        } while (0)
+        REFUSE_EXEC("id", e.id[0] = '.');
+        REFUSE_EXEC("exec", e.exec[0] = 0);
+        REFUSE_EXEC("program", e.program = EXEC_FILES + 1);
+        REFUSE_EXEC("tty", e.tty = 2);
+        REFUSE_EXEC("rows, cols", e.rows = BOX_TTY_MAX + 1);
+        REFUSE_EXEC("wall_ms", e.wall_ms = BOX_WALL_MS_MAX + 1);
+        REFUSE_EXEC("workdir", snprintf(e.workdir, sizeof e.workdir, "/a/../b"));
 }
 
 TEST(mounts_may_not_hide_the_system_or_each_other)

@@ -106,11 +106,24 @@ TEST(our_own_bad_values_are_refused_and_leave_the_buffer)
         CHECK_INT(b.len, ==, 0);
 }
 
-TEST(a_launch_spec_with_all_its_mounts_fits_one_message)
+TEST(the_largest_launch_spec_fits_one_message)
 {
-        static struct launch_spec s = {.n_mounts = BOX_VOLUMES_MAX};
-        for (int i = 0; i < BOX_VOLUMES_MAX; i++)
+        static struct launch_spec s = {.n_mounts = BOX_VOLUMES_MAX,
+                                       .n_layers = BOX_LAYERS_MAX,
+                                       .n_secrets = BOX_SECRETS_MAX,
+                                       .n_gpus = BOX_GPUS_MAX};
+        static const char policy[BOX_POLICY_MAX];
+        s.policy = (struct slice){policy, sizeof policy};
+        for (int i = 0; i < BOX_VOLUMES_MAX; i++) {
                 memset(s.mounts[i].subpath, 'x', PATH_TEXT_MAX);
+                memset(s.mounts[i].target, 'x', sizeof s.mounts[i].target - 1);
+        }
+        for (int i = 0; i < BOX_LAYERS_MAX; i++)
+                memset(s.layers[i].key, 'x', sizeof s.layers[i].key - 1);
+        for (int i = 0; i < BOX_SECRETS_MAX; i++)
+                memset(s.secrets[i].target, 'x', sizeof s.secrets[i].target - 1);
+        for (int i = 0; i < BOX_GPUS_MAX; i++)
+                memset(s.gpus[i].device, 'x', sizeof s.gpus[i].device - 1);
         struct buf b;
         buf_init(&b, LINK_MESSAGE_MAX - 32);
         const struct link_verb *v = link_find(&launch_link, LAUNCH_CREATE);
