@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "box/command.h"
 #include "link/init.h"
+#include "os/landlock.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -110,6 +111,19 @@ static void arm(int timer, uint64_t ms)
         timerfd_settime(timer, 0, &t, NULL);
 }
 
+/* The second layer over the file system, from here on for all that this sandbox will ever run. TCP
+ * is free: it is that of a network namespace of its own. */
+static int restrict_files(const struct init_start *s, struct err *err)
+{
+        struct landlock_rule rules[INIT_WRITABLE_MAX + 2] = {
+                {"/", LANDLOCK_READ | LANDLOCK_EXECUTE}};
+        for (uint32_t i = 0; i < s->n_writable; i++)
+                rules[i + 1] = (struct landlock_rule){
+                        s->writable[i].path, LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXECUTE};
+        int r = landlock_apply(rules, false, err);
+        return r < 0 ? r : 0;
+}
+
 static int start_command(struct init *in, struct link_message *m, struct err *err)
 {
         int r = wire_decode(link_find(&init_link, INIT_START)->req, m->body.data, m->body.len,
@@ -119,6 +133,8 @@ static int start_command(struct init *in, struct link_message *m, struct err *er
         if (m->n_fds != 4)
                 return err_set(err, -EINVAL, "start: four descriptors expected");
         r = read_command(in, m->fds[0], err);
+        if (r == 0)
+                r = restrict_files(&in->start, err);
         if (r < 0)
                 return r;
         in->began_ms = clock_boot_ms();

@@ -149,6 +149,7 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         b->start.wall_ms = spec->wall_ms;
         snprintf(b->start.workdir, sizeof b->start.workdir, "%s",
                  spec->workdir[0] ? spec->workdir : BOX_WORKDIR);
+        b->start.n_writable = plan_writable(spec, b->start.writable);
         fill_enforcement(b, spec);
 }
 

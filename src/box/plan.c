@@ -85,7 +85,6 @@ static void plan_root(struct plan *p, const struct launch_spec *spec, const stru
 
 static void plan_mounts(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f)
 {
-        static const char *const writable[] = {"/tmp", "/run", "/work", "/dev"};
         add_tree(p, "usr", TREE_USR);
         add_tree(p, "etc", TREE_ETC);
         add_tree(p, "dev", TREE_DEV);
@@ -97,14 +96,10 @@ static void plan_mounts(struct plan *p, const struct launch_spec *spec, const st
         add(p, PLAN_PROC, "proc");
         for (size_t i = 0; i < f->n_masks; i++)
                 add(p, PLAN_MASK, f->masks[i].path)->n = f->masks[i].dir;
-        for (size_t i = 0; i < ARRAY_LEN(writable); i++)
-                p->writable[p->n_writable++] = writable[i];
         for (uint32_t i = 0; i < spec->n_mounts; i++) {
                 const char *target =
                         keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
                 add_tree(p, target + 1, (enum plan_tree)(TREE_VOLUME + i));
-                if (!spec->mounts[i].read_only)
-                        p->writable[p->n_writable++] = target;
         }
 }
 
@@ -122,7 +117,7 @@ static void plan_program(struct plan *p, const struct launch_spec *spec)
 struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *facts)
 {
         struct plan *p = xmalloc(sizeof *p);
-        p->n = p->n_writable = p->used = 0;
+        p->n = p->used = 0;
         plan_root(p, spec, facts);
         plan_mounts(p, spec, facts);
         plan_program(p, spec);
@@ -137,10 +132,20 @@ struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *f
                 limits->n = spec->pids;
         }
         add(p, PLAN_IDS, "");
-        add(p, PLAN_LANDLOCK, "");
         add(p, PLAN_SECCOMP, "")->text = "sandbox";
-        p->writable[p->n_writable] = NULL;
         return p;
+}
+
+uint32_t plan_writable(const struct launch_spec *spec, struct init_path ret[INIT_WRITABLE_MAX])
+{
+        static const char *const always[] = {"/tmp", "/run", "/work", "/dev"};
+        uint32_t n = 0;
+        for (; n < ARRAY_LEN(always); n++)
+                snprintf(ret[n].path, sizeof ret[n].path, "%s", always[n]);
+        for (uint32_t i = 0; i < spec->n_mounts; i++)
+                if (!spec->mounts[i].read_only)
+                        snprintf(ret[n++].path, sizeof ret->path, "%s", spec->mounts[i].target);
+        return n;
 }
 
 void plan_free(struct plan *p)
@@ -158,8 +163,7 @@ const char *plan_kind_text(enum plan_kind kind)
                 [PLAN_MASK] = "mask",         [PLAN_SEAL] = "seal",
                 [PLAN_PIVOT] = "pivot",       [PLAN_HOSTNAME] = "hostname",
                 [PLAN_LOOPBACK] = "loopback", [PLAN_LIMITS] = "limits",
-                [PLAN_IDS] = "ids",           [PLAN_LANDLOCK] = "landlock",
-                [PLAN_SECCOMP] = "seccomp",
+                [PLAN_IDS] = "ids",           [PLAN_SECCOMP] = "seccomp",
         };
         return names[kind];
 }

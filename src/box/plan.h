@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "link/init.h"
 #include "link/launch.h"
 
 /* Detached mount trees that the parent opens and the child attaches. */
@@ -34,7 +35,6 @@ enum plan_kind {
         PLAN_LOOPBACK,
         PLAN_LIMITS, /* rlimits; `bytes` and `n`: memory and processes, where no cgroup has them */
         PLAN_IDS,    /* capabilities locked and dropped, uid and gid of the command */
-        PLAN_LANDLOCK, /* read and execute all; write: the writable directories, see `writable` */
         PLAN_SECCOMP,  /* filter `text` */
 };
 
@@ -70,8 +70,6 @@ struct plan_facts {
 struct plan {
         struct plan_step steps[PLAN_STEPS_MAX];
         size_t n;
-        const char *writable[BOX_VOLUMES_MAX + 8]; /* for Landlock; ends with NULL */
-        size_t n_writable;
         size_t used;
         char text[PLAN_TEXT_MAX]; /* the strings that steps point to */
 };
@@ -80,6 +78,8 @@ struct plan {
 struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *facts);
 void plan_free(struct plan *p); /* NULL is fine */
 DEFINE_CLEANUP(struct plan *, plan_free);
+/* The directories that the command may write, for init's Landlock; how many. */
+uint32_t plan_writable(const struct launch_spec *spec, struct init_path ret[INIT_WRITABLE_MAX]);
 /* One line a step. */
 MUST_CHECK int plan_print(const struct plan *p, struct buf *out);
 const char *plan_kind_text(enum plan_kind kind);

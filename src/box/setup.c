@@ -3,7 +3,6 @@
 #include "box/spec.h"
 #include "link/init.h"
 #include "os/caps.h"
-#include "os/landlock.h"
 #include "os/mount.h"
 #include "os/ns.h"
 #include "os/seccomp.h"
@@ -117,17 +116,6 @@ static int drop_ids(bool rootful, struct err *err)
         return r < 0 ? err_sys(err, r, "user id %d", BOX_UID) : caps_drop(err);
 }
 
-static int apply_landlock(const struct plan *p, struct err *err)
-{
-        struct landlock_rule rules[ARRAY_LEN(p->writable) + 2] = {
-                {"/", LANDLOCK_READ | LANDLOCK_EXECUTE}};
-        for (size_t i = 0; i < p->n_writable; i++)
-                rules[i + 1] = (struct landlock_rule){
-                        p->writable[i], LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXECUTE};
-        int r = landlock_apply(rules, false, err); /* its TCP is its own network namespace's */
-        return r < 0 ? r : 0;
-}
-
 static int mask(int root, const struct plan_step *s, struct err *err)
 {
         auto_close int fd = mount_copy(root, s->n ? ".paddock/empty" : "dev/null", false, err);
@@ -176,8 +164,6 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
                 return set_limits(p, err);
         case PLAN_IDS:
                 return drop_ids(s->rootful, err);
-        case PLAN_LANDLOCK:
-                return apply_landlock(s->plan, err);
         case PLAN_SECCOMP:
                 return seccomp_install(seccomp_find(p->text), err);
         }

@@ -3,8 +3,11 @@
 static const struct wire_field hello_fields[] = {WIRE_STR(struct init_hello, build_id), WIRE_END};
 static const struct wire_field failed_fields[] = {WIRE_I64(struct init_failed, code),
                                                   WIRE_STR(struct init_failed, text), WIRE_END};
-static const struct wire_field start_fields[] = {WIRE_U64(struct init_start, wall_ms),
-                                                 WIRE_STR(struct init_start, workdir), WIRE_END};
+static const struct wire_field path_fields[] = {WIRE_STR(struct init_path, path), WIRE_END};
+static const struct wire_type path = {"path", sizeof(struct init_path), path_fields};
+static const struct wire_field start_fields[] = {
+        WIRE_U64(struct init_start, wall_ms), WIRE_STR(struct init_start, workdir),
+        WIRE_LIST(struct init_start, writable, n_writable, &path), WIRE_END};
 static const struct wire_field started_fields[] = {WIRE_U32(struct init_started, pid), WIRE_END};
 static const struct wire_field signal_fields[] = {WIRE_U32(struct init_signal, signal), WIRE_END};
 static const struct wire_field stop_fields[] = {WIRE_U64(struct init_stop, grace_ms), WIRE_END};

@@ -7,7 +7,10 @@
  * with the step that did not work, or HELLO when it is about to start the program `init`.
  */
 #pragma once
+#include "base/limits.h"
 #include "link/link.h"
+
+#define INIT_WRITABLE_MAX (BOX_VOLUMES_MAX + 8)
 
 enum init_verb {
         INIT_HELLO = 1, /* event, init -> launch: everything is locked down; waiting for START */
@@ -27,9 +30,16 @@ struct init_failed {
         int64_t code; /* negative errno */
         char text[256];
 };
+struct init_path {
+        char path[128]; /* absolute, inside */
+};
 struct init_start {
         uint64_t wall_ms; /* 0 = no limit */
         char workdir[PATH_TEXT_MAX + 1];
+        /* Landlock, applied before the command is started: read and execute everywhere, write only
+         * below these. */
+        uint32_t n_writable;
+        struct init_path writable[INIT_WRITABLE_MAX];
 };
 struct init_started {
         uint32_t pid; /* of the command, in the sandbox */
