@@ -21,6 +21,8 @@ struct box *box_add(struct boxes *all, const struct journal *j)
         struct box *b = xcalloc(1, sizeof *b);
         b->all = all;
         b->j = *j;
+        if (!b->j.group[0])
+                memcpy(b->j.group, j->result.id, sizeof b->j.group);
         b->command = b->lock = -1;
         b->s = (struct spawned){0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
         b->next = all->first;

@@ -19,9 +19,9 @@ static void try_again(void *ctx)
 void box_remove_group(struct box *b)
 {
         const struct box_host *h = b->all->c.host;
-        int r = cgroup_remove(h->cgroups, b->j.result.id);
+        int r = cgroup_remove(h->cgroups, b->j.group);
         if (r < 0 && b->tries++ < GROUP_TRIES) {
-                cgroup_kill(h->cgroups, b->j.result.id);
+                cgroup_kill(h->cgroups, b->j.group);
                 b->timer = loop_timer_add(b->all->c.loop, GROUP_TRY_MS, try_again, b);
                 return;
         }
@@ -95,7 +95,7 @@ void box_ended(struct box *b)
                 box_remove_group(b);
                 return;
         }
-        cgroup_stats_read(all->c.host->cgroups, b->j.result.id, &stats);
+        cgroup_stats_read(all->c.host->cgroups, b->j.group, &stats);
         fill_result(b, &stats);
         b->j.stage = JOURNAL_ENDED;
         b->j.result.state = BOX_ENDED;
@@ -114,7 +114,7 @@ void box_lost(struct box *b, const char *cause)
 {
         struct boxes *all = b->all;
         struct launch_result *r = &b->j.result;
-        cgroup_kill(all->c.host->cgroups, r->id);
+        cgroup_kill(all->c.host->cgroups, b->j.group);
         r->reason = BOX_LOST;
         r->state = BOX_ENDED;
         snprintf(r->cause, sizeof r->cause, "%s", cause);

@@ -13,6 +13,7 @@ static const struct wire_type id_type = {"id", sizeof(struct launch_id), id_fiel
 static const struct wire_field fields[] = {WIRE_U32(J, stage),
                                            WIRE_STR(J, asker),
                                            WIRE_U32(J, slot),
+                                           WIRE_STR(J, group),
                                            WIRE_U64(J, released_ms),
                                            WIRE_U32(J, stop_reason),
                                            WIRE_STR(J, result.id),
@@ -86,6 +87,7 @@ int journal_each(int dir, void (*fn)(void *ctx, const struct journal *j), void *
                 if (read_one(dir, e->d_name, &j) < 0) {
                         memset(&j, 0, sizeof j);
                         snprintf(j.result.id, sizeof j.result.id, "%.26s", e->d_name);
+                        memcpy(j.group, j.result.id, sizeof j.group);
                 }
                 fn(ctx, &j);
         }

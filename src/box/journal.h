@@ -14,6 +14,7 @@ struct journal {
         uint32_t stage;
         char asker[16]; /* the role to tell about the end */
         uint32_t slot;
+        char group[ID_TEXT_LEN + 1]; /* of its control group: its id, or that it was made ahead under */
         uint64_t released_ms; /* clock_boot_ms */
         uint32_t stop_reason; /* why it was stopped; 0 = it was not */
         struct launch_result result;

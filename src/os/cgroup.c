@@ -273,8 +273,8 @@ static int limit_cpu(const struct cgroup_host *h, const char *name, uint32_t mil
         return poke_u64(h->v1[CGROUP_CPU], name, "cpu.cfs_quota_us", quota_us);
 }
 
-static int set_limits(const struct cgroup_host *h, const char *name, const struct cgroup_limits *l,
-                      struct err *err)
+int cgroup_limit(const struct cgroup_host *h, const char *name, const struct cgroup_limits *l,
+                 struct err *err)
 {
         int r = 0;
         if (l->memory_bytes && cgroup_has(h, CGROUP_MEMORY))
@@ -324,7 +324,7 @@ int cgroup_make(const struct cgroup_host *h, const char *name, const struct cgro
         if (r < 0)
                 err_sys(err, r, "control group");
         else
-                r = set_limits(h, name, limits, err);
+                r = cgroup_limit(h, name, limits, err);
         if (r < 0 && each_dir(h, remove_one, name) < 0)
                 return err_wrap(err, r, "not undone");
         return r;

@@ -38,6 +38,9 @@ const char *cgroup_controller_text(enum cgroup_controller c);
 /* Makes the group and writes the limits that the host has controllers for. All or nothing. */
 MUST_CHECK int cgroup_make(const struct cgroup_host *h, const char *name,
                            const struct cgroup_limits *limits, struct err *err);
+/* Writes those of the limits that are not 0 anew. */
+MUST_CHECK int cgroup_limit(const struct cgroup_host *h, const char *name,
+                            const struct cgroup_limits *limits, struct err *err);
 /* The v2 directory, for clone3's CLONE_INTO_CGROUP; -ENOENT where there is none. */
 MUST_CHECK int cgroup_open(const struct cgroup_host *h, const char *name);
 /* The files through which a process of one thread enters the other hierarchies by itself; -1 where
