@@ -10,12 +10,12 @@ P_launch  := src/box/launch_main.c  | box role os net link base            |
 P_vault   := src/vault/main.c       | vault role os net link base          |
 P_gate    := src/gate/main.c        | gate role os net link base           |
 P_rag     := src/rag/main.c         | rag store role os net link base      | -lsqlite3
-P_api     := src/api/main.c         | api store role os net link base      | -lmicrohttpd -ljansson -lsqlite3
+P_api     := src/api/main.c         | api store role os net link base      | -lmicrohttpd -lwslay -ljansson -lsqlite3
 P_parse   := src/rag/parse_main.c   | rag link base                        | -lxml2 -larchive
 P_files   := src/box/files_main.c   | box link base                        |
 PROGRAMS  := paddock keep launch vault gate rag api parse files
 # Test programs may use everything.
-TEST_LIBS := -lmicrohttpd -ljansson -lsqlite3 -lyaml -lxml2 -larchive
+TEST_LIBS := -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
 
 # One id for all programs of a build; the generated file changes only when a source does.
 BUILD_ID := $(shell cat VERSION $$(find src -name '*.[ch]' -o -name '*.policy' | LC_ALL=C sort) | sha256sum | cut -c1-64)

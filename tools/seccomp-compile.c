@@ -66,6 +66,7 @@ static const struct constant {
         {"TIOCSETD", 0x5423},
         {"TCGETS", 0x5401},
         {"TIOCGWINSZ", 0x5413},
+        {"TIOCSWINSZ", 0x5414},
         {"FIONREAD", 0x541B},
         {"FIONBIO", 0x5421},
         {"F_SETLEASE", 1024},

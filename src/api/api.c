@@ -139,9 +139,9 @@ void api_free(struct api *a)
 {
         if (!a)
                 return;
+        streams_cut(a);
         httpd_free(a->http);
         httpd_free(a->https);
-        streams_cut(a);
         while (a->jobs) {
                 if (a->jobs->kind == LIVE_BOX)
                         box_free((struct box *)a->jobs);

@@ -1,24 +1,22 @@
 /* GET /v1/sandboxes/{id}/stream: a client attached to a sandbox, as net/stream.h has it. */
 #include "api/box.h"
+#include "api/channel.h"
 #include "api/handlers.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include <strings.h>
-#include <sys/socket.h>
 
-#define PROTOCOL   "paddock-stream/1"
 #define OUT_ENOUGH (128u << 10) /* no more is prepared than this; the rest waits in the log */
-#define READ_BYTES (16u << 10)
-#define LINGER_MS  3000 /* for the client to close after the last frame */
+#define LINGER_MS  3000         /* for the client to close after the last frame */
 
 /* A client attached to a sandbox: an upgraded socket. The sandbox does not end with it. */
 struct viewer {
         struct api *api;
         struct viewer *next, **at; /* in api->viewers */
         char id[ID_TEXT_LEN + 1];
-        int fd;
+        struct channel ch;
+        enum channel_kind kind;
         struct loop_io *io;
         uint32_t events;
         struct buf in, out;
@@ -29,7 +27,8 @@ struct viewer {
         bool stdin_blocked;      /* the sandbox takes no more now */
         bool last_put;           /* RESULT or ERROR is in `out` */
         struct call *call;       /* until the socket is ours; then NULL */
-        struct loop_timer *linger;
+        struct loop_timer *linger, *ping;
+        enum ws_code code; /* why it ends */
 };
 
 static void viewer_free(struct viewer *v)
@@ -38,8 +37,8 @@ static void viewer_free(struct viewer *v)
         live_unwatch(&v->watch);
         loop_io_remove(v->io);
         loop_timer_remove(v->linger);
-        if (v->fd >= 0)
-                close(v->fd);
+        loop_timer_remove(v->ping);
+        channel_close(&v->ch);
         outlog_read_close(&v->cursor);
         buf_done(&v->in);
         buf_done(&v->out);
@@ -66,6 +65,7 @@ static void put_error(struct viewer *v, const char *text)
 {
         put(v, STREAM_ERROR, text, strlen(text));
         v->last_put = true;
+        v->code = WS_BAD;
 }
 
 /* ---- to the client ---- */
@@ -101,21 +101,6 @@ static void fill(struct viewer *v)
                 else if (stream_put_output(&v->out, stream, at, chunk, (size_t)n) < 0)
                         v->last_put = true;
         }
-}
-
-/* 0, or negative when the client is gone. */
-static int send_out(struct viewer *v)
-{
-        while (v->out.len > 0) {
-                ssize_t n = send(v->fd, v->out.data, v->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-                if (n < 0 && errno == EAGAIN)
-                        return 0;
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0)
-                        buf_consume(&v->out, (size_t)n);
-        }
-        return 0;
 }
 
 /* ---- from the client ---- */
@@ -217,26 +202,18 @@ static void take_frames(struct viewer *v)
         if (moved)
                 ack(v);
         if (r < 0)
-                put_error(v, "that is not a frame of " PROTOCOL);
+                put_error(v, "that is not a frame of a stream");
 }
 
 /* 0, or negative when the client is gone. */
 static int receive(struct viewer *v)
 {
-        while (!v->stdin_blocked && !v->last_put) {
-                char *room = buf_room(&v->in, READ_BYTES);
-                if (!room)
-                        return -ENOMEM;
-                ssize_t n = recv(v->fd, room, READ_BYTES, MSG_DONTWAIT);
-                if (n == 0)
-                        return -EPIPE;
-                if (n < 0)
-                        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-                v->in.len += (size_t)n;
-                v->in.data[v->in.len] = '\0';
-                take_frames(v);
+        int r = 1;
+        while (r > 0 && !v->stdin_blocked && !v->last_put && channel_takes(&v->ch)) {
+                r = channel_take(&v->ch, &v->in);
+                take_frames(v); /* also what came before the end */
         }
-        return 0;
+        return r < 0 ? r : 0;
 }
 
 /* ---- both ---- */
@@ -255,17 +232,9 @@ static void linger_over(void *ctx)
 static void say_goodbye(struct viewer *v)
 {
         live_unwatch(&v->watch);
-        shutdown(v->fd, SHUT_WR);
+        channel_hang_up(&v->ch);
         loop_io_events(v->io, v->events = EPOLLIN);
         v->linger = loop_timer_add(v->api->env.loop, LINGER_MS, linger_over, v);
-}
-
-/* 0, or negative when the client has closed. */
-static int discard(struct viewer *v)
-{
-        char chunk[READ_BYTES];
-        ssize_t n = recv(v->fd, chunk, sizeof chunk, MSG_DONTWAIT);
-        return n > 0 || (n < 0 && errno == EAGAIN) ? 0 : -EPIPE;
 }
 
 /* Sends what there is and says what to wait for; frees the viewer when it is done. */
@@ -275,17 +244,22 @@ static void go_on(struct viewer *v)
         /* The socket may take at once all that was prepared, and nothing else will wake us for what
          * is still in the log. */
         bool more = v->out.len >= OUT_ENOUGH;
-        int r = send_out(v);
+        int r = channel_give(&v->ch, &v->out);
+        if (r == 0 && v->last_put && v->out.len == 0) {
+                channel_end(&v->ch, v->code);
+                r = channel_give(&v->ch, &v->out);
+        }
         if (r < 0) {
                 viewer_free(v);
                 return;
         }
-        if (v->last_put && v->out.len == 0) {
+        bool pending = v->out.len || channel_pending(&v->ch);
+        if (v->last_put && !pending) {
                 say_goodbye(v);
                 return;
         }
-        uint32_t want = (v->out.len || more ? EPOLLOUT : 0) |
-                        (v->stdin_blocked || v->last_put ? 0 : EPOLLIN);
+        bool takes = !v->stdin_blocked && !v->last_put && channel_takes(&v->ch);
+        uint32_t want = (pending || more ? EPOLLOUT : 0) | (takes ? EPOLLIN : 0);
         if (want != v->events)
                 loop_io_events(v->io, v->events = want);
         if (v->watch.job && v->out.len < OUT_ENOUGH)
@@ -299,12 +273,27 @@ static void viewer_ready(void *ctx, uint32_t events)
         if (events & (EPOLLERR | EPOLLHUP))
                 r = -EPIPE;
         else if (v->linger)
-                r = discard(v);
+                r = channel_drain(&v->ch);
         else if (events & EPOLLIN)
                 r = receive(v);
-        if (r < 0)
+        if (r < 0) {
+                (void)!channel_give(&v->ch, &v->out); /* the answer to its goodbye */
                 viewer_free(v);
-        else if (!v->linger)
+        } else if (!v->linger) {
+                go_on(v);
+        }
+}
+
+static void ping(void *ctx)
+{
+        struct viewer *v = ctx;
+        v->ping = NULL;
+        if (!channel_ping(&v->ch) && !v->stdin_blocked) {
+                viewer_free(v);
+                return;
+        }
+        v->ping = loop_timer_add(v->api->env.loop, CHANNEL_PING_MS, ping, v);
+        if (!v->linger)
                 go_on(v);
 }
 
@@ -365,14 +354,15 @@ static void have_socket(void *ctx, int fd, const char *early, size_t n)
                 return; /* over() frees it */
         v->call->over_fn = NULL;
         v->call = NULL;
-        v->fd = fd;
-        if (fd_nonblock(fd, true) < 0)
+        if (channel_open(&v->ch, v->kind, fd) < 0)
                 log_warn("stream.socket", kv("id", (const char *)v->id));
         v->events = EPOLLIN;
         v->io = loop_io_add(v->api->env.loop, fd, v->events, viewer_ready, v);
         put_hello(v);
-        if (buf_add(&v->in, early, n) < 0)
-                put_error(v, "too much was sent early");
+        if (v->kind == CHANNEL_WS)
+                v->ping = loop_timer_add(v->api->env.loop, CHANNEL_PING_MS, ping, v);
+        if (channel_early(&v->ch, &v->in, early, n) < 0)
+                put_error(v, "what was sent early cannot be taken");
         else
                 take_frames(v);
         go_on(v);
@@ -382,14 +372,6 @@ static void have_socket(void *ctx, int fd, const char *early, size_t n)
 static void over(void *ctx)
 {
         viewer_free(ctx);
-}
-
-static bool asks_upgrade(const struct http_req *rq)
-{
-        const char *upgrade = http_header(rq, "Upgrade"),
-                   *connection = http_header(rq, "Connection");
-        return upgrade && connection && strcasecmp(upgrade, PROTOCOL) == 0 &&
-               strcasestr(connection, "upgrade");
 }
 
 /* A stream may begin nowhere behind what has been put out. */
@@ -421,21 +403,29 @@ void sandbox_stream(struct call *c)
         if (!call_query_u64(c, "stdin_offset", reached, 0, INT64_MAX, &stdin_at) ||
             !offsets_fit(c, b, offset, stdin_at))
                 return;
-        if (!asks_upgrade(c->rq)) {
-                call_fail(c, -EINVAL, "ask with Connection: Upgrade and Upgrade: " PROTOCOL);
+        enum channel_kind kind;
+        struct err err = {0};
+        int r = channel_asked(c->rq, &kind, &err);
+        if (r < 0) {
+                call_fail_err(c, &err);
                 return;
         }
         struct outlog_cursor cursor;
-        int r = outlog_read_open(c->api->logs_fd, id, &cursor);
+        r = outlog_read_open(c->api->logs_fd, id, &cursor);
         if (r < 0) {
                 call_fail(c, r, "the stored output cannot be read");
                 return;
         }
         outlog_seek(&cursor, offset);
         struct viewer *v = xcalloc(1, sizeof *v);
-        *v = (struct viewer){
-                .api = c->api, .fd = -1, .cursor = cursor, .stdin_at = stdin_at, .call = c};
+        *v = (struct viewer){.api = c->api,
+                             .kind = kind,
+                             .code = WS_DONE,
+                             .cursor = cursor,
+                             .stdin_at = stdin_at,
+                             .call = c};
         memcpy(v->id, id, sizeof v->id);
+        channel_init(&v->ch);
         buf_init(&v->in, 4 * (STREAM_FRAME_MAX + STREAM_HEAD));
         buf_init(&v->out, 8 * (STREAM_FRAME_MAX + STREAM_HEAD));
         v->watch = (struct live_watch){.fn = viewer_told, .direct_ready = direct_ready, .ctx = v};
@@ -448,14 +438,17 @@ void sandbox_stream(struct call *c)
         c->api->viewers = v;
         c->over_fn = over;
         c->over_ctx = v;
-        http_upgrade(c->rq, PROTOCOL, have_socket, v);
+        http_upgrade(c->rq, channel_protocol(kind), have_socket, v);
 }
 
 void streams_cut(struct api *a)
 {
         for (struct viewer *v = a->viewers, *next; v; v = next) {
                 next = v->next;
-                if (!v->call) /* else it goes with its request */
-                        viewer_free(v);
+                if (v->call) /* it goes with its request */
+                        continue;
+                channel_end(&v->ch, WS_GOING);
+                (void)!channel_give(&v->ch, &v->out);
+                viewer_free(v);
         }
 }

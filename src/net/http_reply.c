@@ -170,7 +170,7 @@ static void add(struct MHD_Response *r, const char *name, const char *value)
         (void)!MHD_add_response_header(r, name, value); /* refused: a value that is no header */
 }
 
-static void answer(struct http_req *rq, int status, const char *type, struct MHD_Response *r)
+void http_answer(struct http_req *rq, int status, const char *type, struct MHD_Response *r)
 {
         assert(r && !rq->status); /* one answer a request */
         add(r, "X-Request-Id", rq->id.s);
@@ -188,16 +188,16 @@ static void answer(struct http_req *rq, int status, const char *type, struct MHD
 
 void http_reply(struct http_req *rq, int status, const char *type, const void *p, size_t n)
 {
-        answer(rq, status, type,
-               MHD_create_response_from_buffer(n, (void *)p, MHD_RESPMEM_MUST_COPY));
+        http_answer(rq, status, type,
+                    MHD_create_response_from_buffer(n, (void *)p, MHD_RESPMEM_MUST_COPY));
 }
 
 void http_reply_json(struct http_req *rq, int status, json_t *j)
 {
         char *text = json_text(j);
         json_decref(j);
-        answer(rq, status, "application/json",
-               MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+        http_answer(rq, status, "application/json",
+                    MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
 }
 
 int http_status_of(int code)
@@ -305,42 +305,14 @@ void http_reply_stream(struct http_req *rq, int status, const char *type, int64_
 {
         rq->source = fn;
         rq->source_ctx = ctx;
-        answer(rq, status, type,
-               MHD_create_response_from_callback(length == HTTP_UNKNOWN ? MHD_SIZE_UNKNOWN
-                                                                        : (uint64_t)length,
-                                                 32768, read_source, rq, NULL));
+        http_answer(rq, status, type,
+                    MHD_create_response_from_callback(length == HTTP_UNKNOWN ? MHD_SIZE_UNKNOWN
+                                                                             : (uint64_t)length,
+                                                      32768, read_source, rq, NULL));
 }
 
 void http_reply_more(struct http_req *rq)
 {
         if (rq->queued && !rq->in_callback)
                 http_wake(rq);
-}
-
-static void on_upgrade(void *ctx, struct MHD_Connection *c UNUSED, void *req_ctx UNUSED,
-                       const char *early, size_t n, MHD_socket sock,
-                       struct MHD_UpgradeResponseHandle *handle)
-{
-        struct http_req *rq = ctx;
-        /* Our own descriptor of the socket, so that the library can let go of its connection and
-         * the memory that belongs to it. */
-        int fd = fcntl(sock, F_DUPFD_CLOEXEC, 3);
-        http_upgrade_fn fn = rq->upgrade_fn;
-        void *fn_ctx = rq->upgrade_ctx;
-        fn(fn_ctx, fd, early, n);
-        MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
-}
-
-void http_upgrade(struct http_req *rq, const char *protocol, http_upgrade_fn fn, void *ctx)
-{
-        if (rq->h->cert) {
-                http_fail(rq, -EINVAL, "%s is not to be had over TLS of our own", protocol);
-                return;
-        }
-        rq->upgrade_fn = fn;
-        rq->upgrade_ctx = ctx;
-        struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgrade, rq);
-        assert(r);
-        add(r, "Upgrade", protocol);
-        answer(rq, 101, NULL, r);
 }

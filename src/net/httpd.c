@@ -7,118 +7,24 @@
 #include "base/str.h"
 #include "net/httpd_impl.h"
 #include <assert.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
-#define CONNECTIONS_MAX   1024
-#define TCP_MAX           768    /* of them: strangers never fill the Unix socket's share */
-#define VANISHED_MS       120000 /* a TCP client of whom nothing is heard, not even by the kernel */
-#define IDLE_SECONDS      75     /* a connection without a request, or a stalled one */
+#define IDLE_SECONDS      75          /* a connection without a request, or a stalled one */
 #define POOL_BYTES        (40u << 10) /* HTTP_HEAD_MAX and room to work; cleared after every request */
-#define ACCEPTS_A_TURN    32          /* so that a flood does not starve the rest of the loop */
 #define RUNS_A_TURN       16
 #define IDLE_TURNS        8  /* in which the library says there is work and does none of ours */
 #define REST_MS           10 /* then until it is asked again, unless a socket says something */
 #define EARLY_SWALLOW_MAX (64u << 10) /* a body this short is read before its refusal is sent */
 #define LATE_SWALLOW_MAX  (16u << 20) /* most that is read of a body nobody wants any more */
 
-/* ---- connections ---- */
-
-static bool is_loopback(const struct sockaddr_storage *a)
-{
-        if (a->ss_family == AF_INET) {
-                const struct sockaddr_in *in = (const struct sockaddr_in *)a;
-                return ntohl(in->sin_addr.s_addr) >> 24 == 127;
-        }
-        if (a->ss_family != AF_INET6)
-                return false;
-        const struct in6_addr *in6 = &((const struct sockaddr_in6 *)a)->sin6_addr;
-        return IN6_IS_ADDR_LOOPBACK(in6) || (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
-}
-
-static void read_peer(int fd, struct http_peer *ret)
-{
-        struct sockaddr_storage own = {0}, other = {0};
-        socklen_t own_len = sizeof own, other_len = sizeof other;
-        *ret = (struct http_peer){.uid = UINT32_MAX};
-        if (getsockname(fd, (struct sockaddr *)&own, &own_len) < 0 ||
-            getpeername(fd, (struct sockaddr *)&other, &other_len) < 0)
-                return;
-        if (own.ss_family == AF_UNIX) {
-                struct ucred cred;
-                socklen_t n = sizeof cred;
-                ret->is_unix = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0;
-                if (ret->is_unix)
-                        ret->uid = cred.uid;
-                return;
-        }
-        ret->is_loopback = is_loopback(&other);
-        ret->own_port = ntohs(own.ss_family == AF_INET ? ((struct sockaddr_in *)&own)->sin_port
-                                                       : ((struct sockaddr_in6 *)&own)->sin6_port);
-}
-
-/* A listener that is not accepted from would wake the loop without end. */
-static void pause_accepting(struct http_listener *li, bool pause)
-{
-        if (li->paused == pause)
-                return;
-        li->paused = pause;
-        loop_io_events(li->io, pause ? 0 : EPOLLIN);
-}
-
-static bool has_room(const struct http_listener *li)
-{
-        const struct httpd *h = li->h;
-        return h->n_connections < CONNECTIONS_MAX && (li->is_unix || h->n_tcp < TCP_MAX);
-}
-
-static bool any_paused(const struct httpd *h)
-{
-        const struct http_listener *li = h->listeners;
-        while (li && !li->paused)
-                li = li->next;
-        return li != NULL;
-}
-
-static void accept_again(struct httpd *h)
-{
-        for (struct http_listener *li = h->listeners; li; li = li->next)
-                if (has_room(li))
-                        pause_accepting(li, false);
-}
-
-static void on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
-                          enum MHD_ConnectionNotificationCode code)
-{
-        struct httpd *h = ctx;
-        h->calls++;
-        if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-                h->n_tcp -= !((struct http_peer *)*socket_ctx)->is_unix;
-                free(*socket_ctx);
-                *socket_ctx = NULL;
-                h->n_connections--;
-                accept_again(h);
-                return;
-        }
-        struct http_peer *p = xcalloc(1, sizeof *p);
-        read_peer(MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, p);
-        *socket_ctx = p;
-        h->n_connections++;
-        h->n_tcp += !p->is_unix;
-}
-
 /* ---- driving the library ---- */
-
-static void run_library(struct httpd *h);
 
 static void tick(void *ctx)
 {
         struct httpd *h = ctx;
         h->tick = NULL;
-        accept_again(h); /* also when it was for want of a descriptor */
-        run_library(h);
+        http_accept_again(h); /* also when it was for want of a descriptor */
+        http_run(h);
 }
 
 static bool work_left(struct httpd *h)
@@ -132,7 +38,7 @@ static void run_soon(void *ctx)
         struct httpd *h = ctx;
         h->soon = NULL;
         h->resting = false;
-        run_library(h);
+        http_run(h);
 }
 
 /* The library's own descriptor does not tell of connections that were resumed. */
@@ -161,7 +67,7 @@ static void run_again(struct httpd *h)
         h->resting = true;
 }
 
-static void run_library(struct httpd *h)
+void http_run(struct httpd *h)
 {
         int n = 0;
         do
@@ -170,72 +76,13 @@ static void run_library(struct httpd *h)
         if (n == RUNS_A_TURN)
                 run_again(h);
         /* Its idle time-outs are counted in seconds: a look a second, while there is anybody. */
-        if ((h->n_connections || any_paused(h)) && !h->tick)
+        if ((h->n_connections || http_any_paused(h)) && !h->tick)
                 h->tick = loop_timer_add(h->loop, 1000, tick, h);
 }
 
 static void library_ready(void *ctx, uint32_t events UNUSED)
 {
-        run_library(ctx);
-}
-
-/* Without delay, and not for ever: whoever has lost power or the network never says so. */
-static void set_tcp(int fd)
-{
-        static const int on = 1, idle = 60, every = 15, vanished = VANISHED_MS;
-        (void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        (void)!setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-        (void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-        (void)!setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
-        (void)!setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &vanished, sizeof vanished);
-}
-
-static void accept_ready(void *ctx, uint32_t events UNUSED)
-{
-        struct http_listener *li = ctx;
-        struct httpd *h = li->h;
-        for (int i = 0; i < ACCEPTS_A_TURN && has_room(li); i++) {
-                struct sockaddr_storage addr = {0};
-                socklen_t n = sizeof addr;
-                int fd =
-                        accept4(li->fd, (struct sockaddr *)&addr, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                if (fd < 0) {
-                        bool none_left = errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-                                         errno == ENOBUFS;
-                        pause_accepting(li, none_left);
-                        break;
-                }
-                if (!li->is_unix)
-                        set_tcp(fd);
-                /* The library closes fd also when it refuses. */
-                if (MHD_add_connection(h->daemon, fd, (struct sockaddr *)&addr, n) != MHD_YES)
-                        log_warn("http.refused", kv("reason", errno_text(errno)));
-        }
-        if (!has_room(li))
-                pause_accepting(li, true);
-        run_library(h);
-}
-
-void httpd_listen(struct httpd *h, int fd)
-{
-        struct http_listener *li = xcalloc(1, sizeof *li);
-        struct sockaddr_storage own = {0};
-        socklen_t n = sizeof own;
-        *li = (struct http_listener){.h = h, .fd = fd, .next = h->listeners};
-        li->is_unix = getsockname(fd, (struct sockaddr *)&own, &n) == 0 && own.ss_family == AF_UNIX;
-        li->io = loop_io_add(h->loop, fd, EPOLLIN, accept_ready, li);
-        h->listeners = li;
-}
-
-void httpd_stop_accepting(struct httpd *h)
-{
-        while (h->listeners) {
-                struct http_listener *li = h->listeners;
-                h->listeners = li->next;
-                loop_io_remove(li->io);
-                close(li->fd);
-                free(li);
-        }
+        http_run(ctx);
 }
 
 size_t httpd_busy(const struct httpd *h)
@@ -488,8 +335,8 @@ static int start(struct httpd *h)
         h->daemon = MHD_start_daemon(
                 flags | (h->cert ? MHD_USE_TLS : MHD_ALLOW_UPGRADE), 0, NULL, NULL, on_access, h,
                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
-                on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-                MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                http_on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+                MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT,
                 1, MHD_OPTION_ARRAY, h->cert ? tls : plain, MHD_OPTION_END);

@@ -1,12 +1,13 @@
-/* httpd_impl.h - what httpd.c (sockets, the life of a request) and http_reply.c (answers) share.
- * Nobody else includes it. */
+/* httpd_impl.h - what httpd.c (the life of a request), httpd_accept.c (connections), http_reply.c
+ * (answers) and http_upgrade.c share. Nobody else includes it. */
 #pragma once
 #include "base/buf.h"
 #include "base/id.h"
 #include "net/httpd.h"
 #include <microhttpd.h>
 
-#define HTTP_HEX "0123456789abcdefABCDEF"
+#define HTTP_CONNECTIONS_MAX 1024
+#define HTTP_HEX             "0123456789abcdefABCDEF"
 
 struct http_listener {
         struct httpd *h;
@@ -78,3 +79,14 @@ struct http_req {
 
 void http_sleep(struct http_req *rq);
 void http_wake(struct http_req *rq); /* no effect on one that is awake */
+
+/* httpd.c: lets the library work. */
+void http_run(struct httpd *h);
+/* http_reply.c: the one answer. */
+void http_answer(struct http_req *rq, int status, const char *type, struct MHD_Response *r);
+
+/* httpd_accept.c */
+void http_on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
+                        enum MHD_ConnectionNotificationCode code);
+bool http_any_paused(const struct httpd *h);
+void http_accept_again(struct httpd *h);

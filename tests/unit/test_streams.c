@@ -1,6 +1,7 @@
 #include "api_fixture.h"
 #include "api/outlog.h"
 #include "net/stream.h"
+#include "net/ws.h"
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -556,6 +557,152 @@ TEST(stream_keeps_the_order_of_the_two_streams)
         CHECK_INT(t.text[1].len, ==, 67);
         CHECK(t.text[1].data[0] == 'a' && t.text[1].data[1] == 'd');
         tap_close(&t);
+        fixture_free(f);
+}
+
+/* ---- by WebSocket ---- */
+
+TEST(ws_accept_is_that_of_the_standard)
+{
+        char accept[29];
+        ws_accept("dGhlIHNhbXBsZSBub25jZQ==", accept); /* RFC 6455, 1.3 */
+        CHECK_STR(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}
+
+static int ws_open(struct client *c)
+{
+        struct response r;
+        char text[500];
+        client_init(c, f->loop, connect_unix(f->sock));
+        snprintf(text, sizeof text,
+                 "GET /v1/sandboxes/%s/stream HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, "
+                 "Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n"
+                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                 "Sec-WebSocket-Protocol: chat, paddock-stream.1\r\n\r\n",
+                 id);
+        client_send(c, text, strlen(text));
+        int status = client_head(c, &r);
+        CHECK_CONTAINS(r.head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        response_done(&r);
+        return status;
+}
+
+/* Short ones only; the mask is zero. */
+static void ws_say(struct client *c, unsigned head, const void *p, size_t n)
+{
+        char b[200] = {(char)head, (char)(0x80 | n)};
+        CHECK_INT(n, <, 126);
+        memcpy(b + 6, p, n);
+        client_send(c, b, 6 + n);
+}
+
+/* The next message of the server: its first byte; its payload appended. -1: closed. */
+static int ws_hear(struct client *c, struct buf *ret)
+{
+        size_t head, n;
+        for (;; client_turn(c)) {
+                const unsigned char *p = (const unsigned char *)c->in.data;
+                head = c->in.len < 2 ? 2 : p[1] == 127 ? 10 : p[1] == 126 ? 4 : 2;
+                n = c->in.len < head ? 0 : head == 4 ? (size_t)p[2] << 8 | p[3] : p[1];
+                CHECK_INT(head, <, 10);
+                if (c->in.len >= head && c->in.len >= head + n && c->in.len >= 2)
+                        break;
+                if (c->ended)
+                        return -1;
+        }
+        int first = (unsigned char)c->in.data[0];
+        CHECK_INT(buf_add(ret, c->in.data + head, n), ==, 0);
+        buf_consume(&c->in, head + n);
+        return first;
+}
+
+TEST(websocket_carries_the_frames_both_ways)
+{
+        up(WITH_STDIN);
+        struct client c;
+        CLEANUP(buf_done) struct buf in;
+        struct stream_frame fr;
+        char got[16] = {0};
+        buf_init(&in, 1 << 20);
+        CHECK_INT(ws_open(&c), ==, 101);
+        CHECK_INT(ws_hear(&c, &in), ==, 0x82);
+        CHECK_INT(stream_next(&in, &fr), ==, 1);
+        CHECK_INT(fr.type, ==, STREAM_HELLO);
+        buf_clear(&in);
+        /* one frame in two fragments with a ping between them */
+        ws_say(&c, 0x02, "\x01\0\0", 3);
+        ws_say(&c, 0x89, "ping", 4);
+        ws_say(&c, 0x80, "\0\5\0\0\0hello", 10);
+        CHECK_INT(ws_hear(&c, &in), ==, 0x8a);
+        CHECK_STR(buf_text(&in), "ping");
+        buf_clear(&in);
+        CHECK_INT(ws_hear(&c, &in), ==, 0x82);
+        CHECK_INT(stream_next(&in, &fr), ==, 1);
+        CHECK_INT(fr.type, ==, STREAM_STDIN_ACK);
+        CHECK_INT(read(f->boxes[0].in, got, sizeof got), ==, 5);
+        CHECK_STR(got, "hello");
+        buf_clear(&in);
+        fake_end(f, &f->boxes[0], BOX_EXITED, 3);
+        CHECK_INT(ws_hear(&c, &in), ==, 0x82);
+        CHECK_CONTAINS(in.data + STREAM_HEAD, "\"exit_code\":3");
+        buf_clear(&in);
+        CHECK_INT(ws_hear(&c, &in), ==, 0x88);
+        CHECK(in.len >= 2 && (unsigned char)in.data[0] == 3 && (unsigned char)in.data[1] == 0xe8);
+        client_done(&c);
+        fixture_free(f);
+}
+
+TEST(websocket_breaks_are_closed_with_their_code)
+{
+        static const struct {
+                unsigned head;
+                const char *p;
+                size_t n;
+                int code;
+        } bad[] = {{0x81, "text", 4, 1003},
+                   {0x80, "continues nothing", 17, 1002},
+                   {0xc2, "reserved", 8, 1002},
+                   {0x82, "no frame", 8, 1008},
+                   {0x88, "\x03\xe8", 2, 1000}};
+        up(WITH_STDIN);
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                struct client c;
+                CLEANUP(buf_done) struct buf in;
+                int first;
+                buf_init(&in, 1 << 20);
+                CHECK_INT(ws_open(&c), ==, 101);
+                ws_say(&c, bad[i].head, bad[i].p, bad[i].n);
+                do
+                        buf_clear(&in);
+                while ((first = ws_hear(&c, &in)) == 0x82);
+                CHECK_INT(first, ==, 0x88);
+                CHECK_INT((unsigned char)in.data[0] << 8 | (unsigned char)in.data[1], ==,
+                          bad[i].code);
+                client_done(&c);
+                fixture_turns(f, 5);
+        }
+        CHECK(!f->boxes[0].ended);
+        fixture_free(f);
+}
+
+/* Answers to pings of a client that reads none of them are not gathered for ever. */
+TEST(websocket_pings_without_reading_cost_no_memory)
+{
+        up(WITH_STDIN);
+        struct client c;
+        char many[131 * 100], *p = many;
+        CHECK_INT(ws_open(&c), ==, 101);
+        for (int i = 0; i < 100; i++, p += 131) {
+                memset(p, 'p', 131);
+                memcpy(p, "\x89\xfd\0\0\0\0", 6);
+        }
+        size_t before = rss_kib();
+        for (int i = 0; i < 3000; i++) {
+                (void)!send(c.fd, many, sizeof many, MSG_NOSIGNAL | MSG_DONTWAIT);
+                fixture_turns(f, 1);
+        }
+        CHECK_INT(rss_kib(), <, before + 8192);
+        client_done(&c);
         fixture_free(f);
 }
 
