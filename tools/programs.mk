@@ -62,7 +62,7 @@ $(B)/gen/seccomp_table.o: $(GEN)/seccomp_table.c
 $(B)/libos.a: $(B)/gen/seccomp_table.o
 
 # --- init: pid 1 of every sandbox, static (musl), embedded in launch (box/host.c)
-INIT_SOURCES := src/box/init_main.c src/box/command.c src/os/landlock.c $(addprefix src/link/,init.c link.c wire.c) \
+INIT_SOURCES := $(addprefix src/box/,init_main.c init_execs.c init_exec.c init_run.c init_send.c command.c) src/os/landlock.c $(addprefix src/link/,init.c link.c wire.c) \
                 $(addprefix src/base/,build.c buf.c clock.c err.c fd.c id.c mem.c)
 $(GEN)/init: $(INIT_SOURCES) $(wildcard src/base/*.h src/link/*.h src/box/*.h src/os/*.h) $(GEN)/build_id.h
 	musl-gcc -static -s -Os -std=gnu17 $(WARN) $(CPPFLAGS) -idirafter /usr/include \

@@ -61,6 +61,16 @@ static void on_init(void *ctx, const struct peer_answer *a)
                 b->lock = TAKE_FD(a->fds[2]);
         log_info("box.adopted", kv("id", b->j.result.id));
         box_watch(b);
+        box_execs_check(b);
+}
+
+/* The stdio of an exec is stored under the exec's own id. */
+static bool is_exec(struct boxes *all, const char *id)
+{
+        for (struct box *b = all->first; b; b = b->next)
+                if (box_exec_find(b, id))
+                        return true;
+        return false;
 }
 
 static void on_entry(void *ctx, const struct peer_answer *a)
@@ -68,7 +78,7 @@ static void on_entry(void *ctx, const struct peer_answer *a)
         struct boxes *all = ctx;
         const struct keep_entry *e = a->rep;
         struct peer *keep = all->c.peer(all->c.peer_ctx, "keep");
-        if (a->status < 0 || !e->id[0] || !keep || box_find(all, e->id))
+        if (a->status < 0 || !e->id[0] || !keep || box_find(all, e->id) || is_exec(all, e->id))
                 return;
         struct journal j = {.stage = JOURNAL_ENDED, .result.state = BOX_ENDED};
         struct box *unknown = box_add(all, &j);

@@ -1,9 +1,12 @@
 #include "box/box.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 /* ---- table ---- */
@@ -24,6 +27,7 @@ struct box *box_add(struct boxes *all, const struct journal *j)
         if (!b->j.group[0])
                 memcpy(b->j.group, j->result.id, sizeof b->j.group);
         b->command = b->lock = -1;
+        b->next_id = clock_boot_us(); /* no answer to an earlier launch is taken for ours */
         b->s = (struct spawned){0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
         b->next = all->first;
         all->first = b;
@@ -49,6 +53,7 @@ void box_free(struct box *b)
         *at = b->next;
         unwatch(b);
         loop_timer_remove(b->timer);
+        box_execs_free(b);
         spawned_close_stdio(&b->s, true, true);
         closep(&b->command);
         free(b);
@@ -69,23 +74,34 @@ static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
 
 void box_keep_drop(struct box *b, const char *name)
 {
+        box_keep_drop_id(b, b->j.result.id, name);
+}
+
+void box_keep_drop_id(struct box *b, const char *id, const char *name)
+{
         struct peer *keep = b->all->c.peer(b->all->c.peer_ctx, "keep");
         struct keep_key key = {0};
         if (!keep)
                 return; /* what it holds is dropped when it is found without a journal */
-        snprintf(key.id, sizeof key.id, "%s", b->j.result.id);
+        snprintf(key.id, sizeof key.id, "%s", id);
         snprintf(key.name, sizeof key.name, "%s", name);
         peer_call(keep, KEEP_DROP, &key, NULL, 0, ignore_answer, NULL);
 }
 
 void box_keep_put(struct box *b, const char *name, const int *fds, uint32_t n, peer_answer_fn fn)
 {
+        box_keep_put_id(b, b->j.result.id, name, fds, n, fn ? fn : ignore_answer, fn ? b : NULL);
+}
+
+void box_keep_put_id(struct box *b, const char *id, const char *name, const int *fds, uint32_t n,
+                     peer_answer_fn fn, void *ctx)
+{
         struct keep_key key = {0};
         struct peer *keep = b->all->c.peer(b->all->c.peer_ctx, "keep");
-        snprintf(key.id, sizeof key.id, "%s", b->j.result.id);
+        snprintf(key.id, sizeof key.id, "%s", id);
         snprintf(key.name, sizeof key.name, "%s", name);
         if (keep)
-                peer_call(keep, KEEP_PUT, &key, fds, n, fn ? fn : ignore_answer, fn ? b : NULL);
+                peer_call(keep, KEEP_PUT, &key, fds, n, fn, ctx);
 }
 
 void box_keep_init(struct box *b, peer_answer_fn fn)
@@ -96,15 +112,16 @@ void box_keep_init(struct box *b, peer_answer_fn fn)
 
 /* ---- init ---- */
 
-int box_send(struct box *b, uint32_t verb, uint32_t flags, const void *obj, const int *fds,
-             uint32_t n)
+static int send_to_init(struct box *b, uint32_t verb, uint64_t id, const void *obj, const int *fds,
+                        uint32_t n)
 {
         CLEANUP(buf_done) struct buf buf;
         buf_init(&buf, 8192);
         int r = wire_encode(link_find(&init_link, verb)->req, obj, &buf, NULL);
-        struct link_message m = {.verb = verb,
-                                 .flags = flags,
-                                 .id = flags == LINK_REQUEST,
+        struct link_message m = {.version = b->j.init_version,
+                                 .verb = verb,
+                                 .flags = id ? LINK_REQUEST : LINK_EVENT,
+                                 .id = id,
                                  .body = {buf_text(&buf), buf.len},
                                  .n_fds = n};
         for (uint32_t i = 0; i < n; i++)
@@ -112,10 +129,31 @@ int box_send(struct box *b, uint32_t verb, uint32_t flags, const void *obj, cons
         return r < 0 ? r : link_send(b->s.control, &init_link, &m);
 }
 
-static void on_message(struct box *b, const struct link_message *m)
+int box_send(struct box *b, uint32_t verb, const void *obj)
+{
+        return send_to_init(b, verb, 0, obj, NULL, 0);
+}
+
+int box_ask(struct box *b, uint32_t verb, const void *obj, const int *fds, uint32_t n,
+            uint64_t *ret_id)
+{
+        *ret_id = ++b->next_id;
+        return send_to_init(b, verb, *ret_id, obj, fds, n);
+}
+
+int box_check_master(int fd, struct err *err)
+{
+        struct stat st;
+        if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
+                return err_set(err, -EPROTO, "what init gave is no terminal");
+        return 0;
+}
+
+static void on_message(struct box *b, struct link_message *m)
 {
         union {
                 struct init_hello hello;
+                struct init_exec_exited exec;
                 struct init_failed failed;
                 struct init_exited exited;
         } u;
@@ -125,15 +163,22 @@ static void on_message(struct box *b, const struct link_message *m)
                 box_started(b, m);
                 return;
         }
-        if (m->flags != LINK_EVENT || wire_decode(v->req, m->body.data, m->body.len, &u, NULL) < 0)
+        if (m->flags == LINK_ANSWER) {
+                box_exec_answer(b, m);
+                return;
+        }
+        if (m->flags != LINK_EVENT || v->req->size > sizeof u ||
+            wire_decode(v->req, m->body.data, m->body.len, &u, NULL) < 0)
                 return; /* from inside the sandbox: nothing to believe */
         if (m->verb == INIT_HELLO) {
-                box_hello(b);
+                box_hello(b, m);
         } else if (m->verb == INIT_FAILED) {
                 err_set(&err,
                         u.failed.code < 0 && u.failed.code > -4096 ? (int)u.failed.code : -EIO,
                         "%s", u.failed.text);
                 box_fail(b, &err);
+        } else if (m->verb == INIT_EXEC_EXITED) {
+                box_exec_exited(b, &u.exec);
         } else if (m->verb == INIT_EXITED && !b->exited) {
                 b->exited = true;
                 b->exit = u.exited;
@@ -184,7 +229,7 @@ void box_watch(struct box *b)
 int box_signal(struct box *b, uint32_t signal)
 {
         struct init_signal s = {signal};
-        return box_send(b, INIT_SIGNAL, LINK_EVENT, &s, NULL, 0);
+        return box_send(b, INIT_SIGNAL, &s);
 }
 
 int box_stop(struct box *b, uint64_t grace_ms, uint32_t reason)
@@ -194,5 +239,5 @@ int box_stop(struct box *b, uint64_t grace_ms, uint32_t reason)
                 b->j.stop_reason = reason;
                 box_write_journal(b);
         }
-        return box_send(b, INIT_STOP, LINK_EVENT, &s, NULL, 0);
+        return box_send(b, INIT_STOP, &s);
 }

@@ -27,9 +27,12 @@ struct box {
         int command;
         uint32_t keeping;   /* PUTs without an answer */
         bool hello, failed; /* failed: has no result; also set by FORGET */
+        bool tty;
         struct init_start start;
         struct launch_created created;
         uint64_t received_us;
+        struct exec *execs; /* requests that are not answered yet: exec.c */
+        uint64_t next_id;   /* of requests to init */
         /* of its end */
         bool exited, stop_sent;
         struct init_exited exit;
@@ -46,15 +49,44 @@ struct boxes {
 struct box *box_find(struct boxes *all, const char *id); /* NULL = unknown */
 struct box *box_add(struct boxes *all, const struct journal *j);
 void box_free(struct box *b); /* takes it out of the list; closes, kills nothing */
+/* boxes.c. The sandbox that an asker means; another asker's does not exist for it: NULL, and rq is
+ * answered. */
+struct box *box_own(struct boxes *all, const char *asker, const char *id, struct peer_request *rq);
+/* launch_empty, or the failure. */
+void box_done(struct peer_request *rq, int r);
 /* box.c */
 void box_write_journal(struct box *b);
-MUST_CHECK int box_send(struct box *b, uint32_t verb, uint32_t flags, const void *obj,
-                        const int *fds, uint32_t n);
+MUST_CHECK int box_send(struct box *b, uint32_t verb, const void *obj); /* an event to init */
+/* How many outer ends its stdio has: 3, or the master alone. */
+static inline uint32_t box_n_outer(const struct box *b)
+{
+        return b->tty ? 1 : 3;
+}
+/* A terminal's outer end came from inside: it must be one. */
+MUST_CHECK int box_check_master(int fd, struct err *err);
+/* A request to init; the id is what its answer will have. */
+MUST_CHECK int box_ask(struct box *b, uint32_t verb, const void *obj, const int *fds, uint32_t n,
+                       uint64_t *ret_id);
+
+/* exec.c: more commands in a running sandbox. */
+void box_exec(struct box *b, const struct launch_exec *rq, int command, struct peer_request *peer);
+struct launch_exec_result *box_exec_find(struct box *b, const char *exec); /* NULL = unknown */
+MUST_CHECK int box_exec_signal(struct box *b, const char *exec, uint32_t signal);
+MUST_CHECK int box_exec_forget(struct box *b, const char *exec); /* -EBUSY while it runs */
+void box_exec_answer(struct box *b, struct link_message *m);
+void box_exec_exited(struct box *b, const struct init_exec_exited *x);
+/* After a restart of launch: those that init does not know are lost. */
+void box_execs_check(struct box *b);
+/* The sandbox has ended, and with it all that still run. */
+void box_execs_ended(struct box *b);
+void box_execs_drop(struct box *b); /* keep's copies of their descriptors */
+void box_execs_free(struct box *b);
+
 /* make.c, in the order of a life. */
 /* Owns command; answers rq now or later. */
 void box_create(struct boxes *all, const char *asker, const struct launch_spec *spec, int command,
                 struct peer_request *rq);
-void box_hello(struct box *b);
+void box_hello(struct box *b, struct link_message *m);
 void box_started(struct box *b, const struct link_message *m);
 /* Answers the asker with the error and kills what there is; the rest happens when it is dead. */
 void box_fail(struct box *b, const struct err *err);
@@ -73,6 +105,9 @@ MUST_CHECK int box_stop(struct box *b, uint64_t grace_ms, uint32_t reason);
 /* Gives keep what a restarted launch needs: control socket, pidfd, lock. */
 void box_keep_init(struct box *b, peer_answer_fn fn);
 void box_keep_drop(struct box *b, const char *name); /* "": everything of it */
+void box_keep_put_id(struct box *b, const char *id, const char *name, const int *fds, uint32_t n,
+                     peer_answer_fn fn, void *ctx);
+void box_keep_drop_id(struct box *b, const char *id, const char *name);
 void box_keep_put(struct box *b, const char *name, const int *fds, uint32_t n, peer_answer_fn fn);
 
 /* adopt.c: the journals and groups that an earlier launch left. */

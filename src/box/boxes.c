@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "box/box.h"
+#include "box/verbs.h"
 #include "box/spec.h"
 #include "box/volume.h"
 #include <signal.h>
@@ -10,9 +10,7 @@
 #define SWEEP_PAUSE_MS 5
 #define STOP_GRACE_MS  2000 /* for TERM, when everything is to end */
 
-/* The sandbox that an asker means; another asker's does not exist for it. */
-static struct box *own(struct boxes *all, const char *asker, const char *id,
-                       struct peer_request *rq)
+struct box *box_own(struct boxes *all, const char *asker, const char *id, struct peer_request *rq)
 {
         struct box *b = box_find(all, id);
         if (b && str_eq(b->j.asker, asker) && !b->failed)
@@ -41,12 +39,12 @@ static void on_query(struct boxes *all, const char *asker, struct peer_request *
                      int *fds UNUSED, uint32_t n_fds UNUSED)
 {
         const struct launch_id *q = req;
-        struct box *b = own(all, asker, q->id, rq);
+        struct box *b = box_own(all, asker, q->id, rq);
         if (b)
                 peer_reply(rq, &b->j.result, NULL, 0, false);
 }
 
-static void done(struct peer_request *rq, int r)
+void box_done(struct peer_request *rq, int r)
 {
         if (r < 0)
                 peer_fail(rq, r, "%s", errno_text(r));
@@ -54,46 +52,29 @@ static void done(struct peer_request *rq, int r)
                 peer_reply(rq, &(struct launch_empty){0}, NULL, 0, false);
 }
 
-static void on_signal(struct boxes *all, const char *asker, struct peer_request *rq,
-                      const void *req, int *fds UNUSED, uint32_t n_fds UNUSED)
-{
-        const struct launch_signal *s = req;
-        struct box *b = own(all, asker, s->id, rq);
-        if (!b)
-                return;
-        if (s->signal < 1 || s->signal >= NSIG)
-                peer_fail(rq, -EINVAL, "signal: expected 1 to 64");
-        else if (b->j.stage == JOURNAL_ENDED)
-                peer_fail(rq, -ESRCH, "the sandbox has ended");
-        else if (b->j.stage == JOURNAL_MAKING || !b->control_io)
-                peer_fail(rq, -EAGAIN, "the sandbox is not ready yet");
-        else
-                done(rq, box_signal(b, s->signal));
-}
-
 static void on_stop(struct boxes *all, const char *asker, struct peer_request *rq, const void *req,
                     int *fds UNUSED, uint32_t n_fds UNUSED)
 {
         const struct launch_stop *s = req;
-        struct box *b = own(all, asker, s->id, rq);
+        struct box *b = box_own(all, asker, s->id, rq);
         if (!b)
                 return;
         if (b->j.stage == JOURNAL_ENDED)
-                done(rq, 0); /* what was asked for is so */
-        else if (b->j.stage == JOURNAL_MAKING || !b->control_io)
-                peer_fail(rq, -EAGAIN, "the sandbox is not ready yet");
+                box_done(rq, 0); /* what was asked for is so */
+        else if (!box_ready(b, rq))
+                return;
         else if (s->reason && s->reason != BOX_KILLED && s->reason != BOX_OUTPUT &&
                  s->reason != BOX_POLICY && s->reason != BOX_DISK)
                 peer_fail(rq, -EINVAL, "reason: expected killed, output, policy or disk");
         else
-                done(rq, box_stop(b, s->grace_ms, s->reason ? s->reason : BOX_KILLED));
+                box_done(rq, box_stop(b, s->grace_ms, s->reason ? s->reason : BOX_KILLED));
 }
 
 static void on_forget(struct boxes *all, const char *asker, struct peer_request *rq,
                       const void *req, int *fds UNUSED, uint32_t n_fds UNUSED)
 {
         const struct launch_id *q = req;
-        struct box *b = own(all, asker, q->id, rq);
+        struct box *b = box_own(all, asker, q->id, rq);
         if (!b)
                 return;
         if (b->j.stage != JOURNAL_ENDED) {
@@ -101,10 +82,11 @@ static void on_forget(struct boxes *all, const char *asker, struct peer_request 
                 return;
         }
         box_keep_drop(b, "");
+        box_execs_drop(b);
         b->failed = true;
         if (!b->timer)
                 box_remove_group(b);
-        done(rq, 0);
+        box_done(rq, 0);
 }
 
 static void on_list(struct boxes *all, const char *asker, struct peer_request *rq,
@@ -124,7 +106,7 @@ static void on_volume_create(struct boxes *all, const char *asker UNUSED, struct
         if (volume_create(all->c.host, q->id, &err) < 0)
                 peer_fail_err(rq, &err);
         else
-                done(rq, 0);
+                box_done(rq, 0);
 }
 
 static bool volume_busy(const struct boxes *all, const char *id)
@@ -157,7 +139,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
         else if (volume_remove(all->c.host, q->id, &err) < 0)
                 peer_fail_err(rq, &err);
         else
-                done(rq, 0);
+                box_done(rq, 0);
         if (!all->sweeper)
                 all->sweeper = loop_timer_add(all->c.loop, SWEEP_PAUSE_MS, sweep, all);
 }
@@ -176,6 +158,10 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
         HANDLER(asker, stop)                                                                       \
         HANDLER(asker, forget)                                                                     \
         HANDLER(asker, list)                                                                       \
+        HANDLER(asker, exec)                                                                       \
+        HANDLER(asker, exec_signal)                                                                \
+        HANDLER(asker, exec_forget)                                                                \
+        HANDLER(asker, exec_list)                                                                  \
         HANDLER(asker, volume_create)                                                              \
         HANDLER(asker, volume_remove)                                                              \
         static const struct peer_handler asker##_handlers[] = {                                    \
@@ -185,6 +171,10 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 {LAUNCH_STOP, asker##_stop},                                                       \
                 {LAUNCH_FORGET, asker##_forget},                                                   \
                 {LAUNCH_LIST, asker##_list},                                                       \
+                {LAUNCH_EXEC, asker##_exec},                                                       \
+                {LAUNCH_EXEC_SIGNAL, asker##_exec_signal},                                         \
+                {LAUNCH_EXEC_FORGET, asker##_exec_forget},                                         \
+                {LAUNCH_EXEC_LIST, asker##_exec_list},                                             \
                 {LAUNCH_VOLUME_CREATE, asker##_volume_create},                                     \
                 {LAUNCH_VOLUME_REMOVE, asker##_volume_remove},                                     \
                 {0, NULL},                                                                         \

@@ -36,9 +36,9 @@ int command_parse(const char *text, size_t n, struct command *ret, struct err *e
         if (n < 8 || n > ARGS_BYTES_MAX)
                 return err_set(err, -EINVAL, "command: expected 8 bytes to 2 MiB");
         uint32_t argc = u32_at(text), envc = u32_at(text + 4);
-        if (argc < 1 || argc > ARGS_COUNT_MAX || envc > ARGS_COUNT_MAX)
+        if (argc > ARGS_COUNT_MAX || envc > ARGS_COUNT_MAX)
                 return err_set(err, -EINVAL,
-                               "command: expected 1 to %d arguments, 0 to %d variables",
+                               "command: expected at most %d arguments and %d variables",
                                ARGS_COUNT_MAX, ARGS_COUNT_MAX);
         const char *p = text + 8, *end = text + n;
         struct command c = {take_strings(&p, end, argc), NULL};

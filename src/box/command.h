@@ -1,5 +1,6 @@
 /* command.h - the command of a sandbox as it travels: u32 argc, u32 envc (little-endian), then
- * argc + envc NUL-terminated strings and nothing else. Read by init, inside the sandbox. */
+ * argc + envc NUL-terminated strings and nothing else. Read by init, inside the sandbox. argc 0: no
+ * command, which is for the reader to allow. */
 #pragma once
 #include "base/err.h"
 

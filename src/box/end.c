@@ -97,6 +97,7 @@ void box_ended(struct box *b)
         }
         cgroup_stats_read(all->c.host->cgroups, b->j.group, &stats);
         fill_result(b, &stats);
+        box_execs_ended(b);
         b->j.stage = JOURNAL_ENDED;
         b->j.result.state = BOX_ENDED;
         box_write_journal(b);
@@ -120,6 +121,7 @@ void box_lost(struct box *b, const char *cause)
         snprintf(r->cause, sizeof r->cause, "%s", cause);
         b->j.stage = JOURNAL_ENDED;
         all->slots[b->j.slot] = false;
+        box_execs_ended(b);
         box_write_journal(b);
         log_warn("box.lost", kv("id", r->id), kv("cause", cause));
         struct peer *asker = all->c.peer(all->c.peer_ctx, b->j.asker);

@@ -278,7 +278,7 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
 {
         CLEANUP(host_freep) struct box_host *h = xcalloc(1, sizeof *h);
         h->state = h->volumes = h->boxes = h->tree = h->etc = h->init = -1;
-        h->usr = h->empty = -1;
+        h->usr = h->empty = h->files = -1;
         h->programs[0] = h->programs[1] = -1;
         for (size_t i = 0; i < SLOTS; i++)
                 h->idmaps[i] = -1;
@@ -297,7 +297,7 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         if (r == 0)
                 r = make_trees(h, err);
         if (r == 0)
-                r = programs_copy(h->tree, o->libexec, h->programs, err);
+                r = programs_copy(h->tree, o->libexec, h->programs, &h->files, err);
         if (r == 0)
                 r = make_init(h, err);
         if (r < 0)
@@ -313,8 +313,8 @@ void host_free(struct box_host *h)
                 return;
         if (h->tree >= 0)
                 mount_detach(h->state, "tree");
-        int *fds[] = {&h->state, &h->volumes, &h->boxes, &h->tree,        &h->etc,
-                      &h->usr,   &h->empty,   &h->init,  &h->programs[0], &h->programs[1]};
+        int *fds[] = {&h->state, &h->volumes, &h->boxes,       &h->tree,        &h->etc,  &h->usr,
+                      &h->empty, &h->init,    &h->programs[0], &h->programs[1], &h->files};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
                 closep(fds[i]);
         for (size_t i = 0; i < SLOTS; i++)

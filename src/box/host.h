@@ -28,6 +28,7 @@ struct box_host {
         int empty;           /* directory; -1: no overlay on this host, sandboxes share inodes */
         int init;            /* sealed memfd, not readable by the sandbox */
         int programs[2];     /* O_PATH: parse, files; -1: not installed */
+        int files;           /* the same `files` as a sealed memfd, for execs; -1 */
         int64_t cache_mtime; /* of the host's ld.so.cache, of which etc holds a copy */
         struct cgroup_host *cgroups;
         int landlock_abi;

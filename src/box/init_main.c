@@ -8,8 +8,7 @@
 #include "base/build.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/limits.h"
-#include "box/command.h"
+#include "box/init_execs.h"
 #include "link/init.h"
 #include "os/landlock.h"
 #include <fcntl.h>
@@ -18,90 +17,22 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
-#define CONTROL       3
 #define START_WAIT_MS 60000 /* launch died while making us: nobody will ask any more */
-#define NOT_FOUND     127   /* exit codes of a command that cannot be started, as shells have it */
-#define NOT_RUNNABLE  126
 
 struct init {
         struct init_start start;
-        struct command command;
-        pid_t main;
+        struct run run;
+        pid_t main; /* 0: there is no main command */
         uint64_t began_ms;
         int signals, deadline, grace;
         uint32_t reason;    /* why we killed, 0 while we did not */
         uint32_t asked_for; /* the last signal that launch sent to the main process */
+        struct execs execs;
         char storage[LINK_MESSAGE_MAX];
 };
-
-static int send_struct(uint32_t verb, uint32_t flags, uint64_t id, const struct wire_type *t,
-                       const void *obj)
-{
-        CLEANUP(buf_done) struct buf b;
-        buf_init(&b, LINK_MESSAGE_MAX / 2);
-        int r = wire_encode(t, obj, &b, NULL);
-        struct link_message m = {
-                .verb = verb, .flags = flags, .id = id, .body = {b.data ? b.data : "", b.len}};
-        return r < 0 ? r : link_send(CONTROL, &init_link, &m);
-}
-
-static int send_event(uint32_t verb, const void *obj)
-{
-        return send_struct(verb, LINK_EVENT, 0, link_find(&init_link, verb)->req, obj);
-}
-
-static void answer_error(const struct link_message *rq, const struct err *err)
-{
-        const char *text = err_text(err);
-        struct link_message m = {.verb = rq->verb,
-                                 .flags = LINK_ANSWER,
-                                 .id = rq->id,
-                                 .status = err->code,
-                                 .body = {text, strlen(text)}};
-        if (link_send(CONTROL, &init_link, &m) < 0)
-                _exit(1);
-}
-
-/* The command memfd of link/launch.h. It comes from the asker: everything is checked. */
-static int read_command(struct init *in, int fd, struct err *err)
-{
-        int64_t size = memfd_sealed_size(fd);
-        if (size < 8 || size > ARGS_BYTES_MAX)
-                return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
-        char *text = malloc((size_t)size);
-        if (!text || lseek(fd, 0, SEEK_SET) < 0 || fd_read_all(fd, text, (size_t)size) < 0)
-                return err_set(err, -EIO, "command: cannot be read");
-        return command_parse(text, (size_t)size, &in->command, err);
-}
-
-NORETURN static void run_command(struct init *in, const int stdio[3])
-{
-        sigset_t none;
-        sigemptyset(&none);
-        for (int i = 0; i < 3; i++)
-                if (dup2(stdio[i], i) < 0)
-                        _exit(NOT_RUNNABLE);
-        if (syscall(SYS_close_range, 3u, ~0u, 0u) < 0)
-                _exit(NOT_RUNNABLE);
-        setsid();
-        umask(022);
-        if (chdir(in->start.workdir) < 0) {
-                dprintf(2, "paddock: working directory '%s': %s\n", in->start.workdir,
-                        strerror(errno));
-                _exit(NOT_RUNNABLE);
-        }
-        environ = in->command.env;
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        execvp(in->command.argv[0], in->command.argv);
-        int e = errno;
-        dprintf(2, "paddock: cannot run '%s': %s\n", in->command.argv[0], strerror(e));
-        _exit(e == ENOENT ? NOT_FOUND : NOT_RUNNABLE);
-}
 
 static void arm(int timer, uint64_t ms)
 {
@@ -128,51 +59,28 @@ static int start_command(struct init *in, struct link_message *m, struct err *er
 {
         int r = wire_decode(link_find(&init_link, INIT_START)->req, m->body.data, m->body.len,
                             &in->start, err);
-        if (r < 0)
-                return r;
-        if (m->n_fds != 4)
-                return err_set(err, -EINVAL, "start: four descriptors expected");
-        r = read_command(in, m->fds[0], err);
         if (r == 0)
-                r = restrict_files(&in->start, err);
+                r = init_take_fds(&in->run, m, err);
         if (r < 0)
                 return r;
+        r = restrict_files(&in->start, err);
+        if (r < 0)
+                return r;
+        in->run.workdir = in->start.workdir;
         in->began_ms = clock_boot_ms();
-        in->main = fork();
-        if (in->main < 0)
-                return err_sys(err, -errno, "fork");
-        if (in->main == 0)
-                run_command(in, &m->fds[1]);
+        if (in->run.command.argv[0]) {
+                in->main = fork();
+                if (in->main < 0)
+                        return err_sys(err, -errno, "fork");
+                if (in->main == 0)
+                        run_become(&in->run);
+        }
+        run_done(&in->run);
+        if (in->run.tty)
+                close(in->run.stdio[0]);
         if (in->start.wall_ms)
                 arm(in->deadline, in->start.wall_ms);
         return 0;
-}
-
-/* Everything in this pid namespace but us. */
-static void kill_all(struct init *in, uint32_t reason)
-{
-        if (!in->reason)
-                in->reason = reason;
-        kill(-1, SIGKILL);
-}
-
-static void on_message(struct init *in, struct link_message *m)
-{
-        union {
-                struct init_signal signal;
-                struct init_stop stop;
-        } u;
-        const struct link_verb *v = link_find(&init_link, m->verb);
-        if (m->flags != LINK_EVENT || wire_decode(v->req, m->body.data, m->body.len, &u, NULL) < 0)
-                return;
-        if (m->verb == INIT_SIGNAL && u.signal.signal < NSIG) {
-                in->asked_for = u.signal.signal;
-                kill(in->main, (int)u.signal.signal);
-        } else if (m->verb == INIT_STOP) {
-                in->asked_for = SIGTERM;
-                kill(in->main, SIGTERM);
-                arm(in->grace, u.stop.grace_ms);
-        }
 }
 
 /* Reports the end of the command and ends; the kernel kills what is left. */
@@ -189,7 +97,80 @@ NORETURN static void finish(struct init *in, int status)
                 e.reason = INIT_BY_ITSELF;
         else
                 e.reason = e.signal == in->asked_for ? INIT_BY_REQUEST : INIT_BY_SIGNAL;
-        _exit(send_event(INIT_EXITED, &e) < 0);
+        for (size_t i = 0; i < BOX_EXECS_MAX; i++) /* what ended before is said before */
+                if (!in->reason && in->execs.list[i].report >= 0)
+                        execs_hear(&in->execs.list[i]);
+        _exit(init_event(INIT_EXITED, &e) < 0);
+}
+
+/* Everything in this pid namespace but us. */
+static void kill_all(struct init *in, uint32_t reason)
+{
+        if (!in->reason)
+                in->reason = reason;
+        kill(-1, SIGKILL);
+        if (!in->main)
+                finish(in, SIGKILL);
+}
+
+static void on_request(struct init *in, struct link_message *m)
+{
+        struct err err = {0};
+        struct init_exec_id find;
+        int r = 0;
+        if (m->verb == INIT_EXEC)
+                r = execs_start(&in->execs, m, &err);
+        else if (m->verb != INIT_EXEC_FIND)
+                r = err_set(&err, -EPROTO, "asked for twice");
+        else if (wire_decode(link_find(&init_link, m->verb)->req, m->body.data, m->body.len, &find,
+                             &err) < 0)
+                r = err.code;
+        else if (!execs_find(&in->execs, find.exec))
+                r = err_set(&err, -ENOENT, "%s", find.exec);
+        else
+                init_answer(m, 1, -1);
+        if (r < 0)
+                init_refuse(m, &err);
+}
+
+static void stop(struct init *in, uint64_t grace_ms)
+{
+        in->asked_for = SIGTERM;
+        if (in->main)
+                kill(in->main, SIGTERM);
+        for (size_t i = 0; i < BOX_EXECS_MAX && !in->main; i++)
+                in->execs.list[i].asked_for = SIGTERM;
+        if (!in->main)
+                kill(-1, SIGTERM);
+        if (!in->main && !in->reason)
+                in->reason = INIT_BY_REQUEST;
+        arm(in->grace, in->main || execs_count(&in->execs) ? grace_ms : 0);
+}
+
+static void on_message(struct init *in, struct link_message *m)
+{
+        union {
+                struct init_signal signal;
+                struct init_stop stop;
+                struct init_exec_signal exec;
+        } u;
+        const struct link_verb *v = link_find(&init_link, m->verb);
+        if (m->flags == LINK_REQUEST) {
+                on_request(in, m);
+                return;
+        }
+        if (m->flags != LINK_EVENT ||
+            (m->verb != INIT_SIGNAL && m->verb != INIT_STOP && m->verb != INIT_EXEC_SIGNAL) ||
+            wire_decode(v->req, m->body.data, m->body.len, &u, NULL) < 0)
+                return;
+        if (m->verb == INIT_EXEC_SIGNAL) {
+                execs_signal(&in->execs, &u.exec);
+        } else if (m->verb == INIT_STOP) {
+                stop(in, u.stop.grace_ms);
+        } else if (in->main && u.signal.signal < NSIG) {
+                in->asked_for = u.signal.signal;
+                kill(in->main, (int)u.signal.signal);
+        }
 }
 
 static void reap(struct init *in)
@@ -199,7 +180,7 @@ static void reap(struct init *in)
         while (read(in->signals, &si, sizeof si) > 0)
                 ;
         for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-                if (pid == in->main)
+                if (in->main && pid == in->main)
                         finish(in, status);
 }
 
@@ -209,38 +190,56 @@ static bool fired(int timer)
         return read(timer, &n, sizeof n) == (ssize_t)sizeof n;
 }
 
+static void read_control(struct init *in)
+{
+        struct link_message m;
+        int r = link_recv(INIT_CONTROL, &init_link, in->storage, &m);
+        if (r == 0) {
+                on_message(in, &m);
+                link_close_fds(&m);
+        } else if (r != -EAGAIN) {
+                _exit(1); /* keep and launch are both gone: nobody can know us */
+        }
+}
+
+/* Said to its askers before the end of the whole is. */
+static void hear_execs(struct init *in, const struct pollfd *p)
+{
+        for (size_t i = 0; i < BOX_EXECS_MAX; i++)
+                if (in->execs.list[i].report >= 0 && p[i].fd == in->execs.list[i].report &&
+                    p[i].revents)
+                        execs_hear(&in->execs.list[i]);
+        if (!in->main && in->reason && execs_count(&in->execs) == 0)
+                finish(in, SIGTERM);
+}
+
 NORETURN static void supervise(struct init *in)
 {
-        struct pollfd p[4] = {{CONTROL, POLLIN, 0},
-                              {in->signals, POLLIN, 0},
-                              {in->deadline, POLLIN, 0},
-                              {in->grace, POLLIN, 0}};
+        struct pollfd p[4 + BOX_EXECS_MAX] = {{INIT_CONTROL, POLLIN, 0},
+                                              {in->signals, POLLIN, 0},
+                                              {in->deadline, POLLIN, 0},
+                                              {in->grace, POLLIN, 0}};
         for (;;) {
+                for (size_t i = 0; i < BOX_EXECS_MAX; i++)
+                        p[4 + i] = (struct pollfd){in->execs.list[i].report, POLLIN, 0};
                 if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
                         _exit(1);
+                hear_execs(in, p + 4);
                 if (p[1].revents)
                         reap(in);
                 if (p[2].revents && fired(in->deadline))
                         kill_all(in, INIT_BY_DEADLINE);
                 if (p[3].revents && fired(in->grace))
                         kill_all(in, INIT_BY_REQUEST);
-                if (p[0].revents) {
-                        struct link_message m;
-                        int r = link_recv(CONTROL, &init_link, in->storage, &m);
-                        if (r == 0) {
-                                on_message(in, &m);
-                                link_close_fds(&m);
-                        } else if (r != -EAGAIN) {
-                                _exit(1); /* keep and launch are both gone: nobody can know us */
-                        }
-                }
+                if (p[0].revents)
+                        read_control(in);
         }
 }
 
 /* Waits for START; on a bad command the asker is told and the sandbox ends. */
 static void await_start(struct init *in)
 {
-        struct pollfd p = {CONTROL, POLLIN, 0};
+        struct pollfd p = {INIT_CONTROL, POLLIN, 0};
         struct link_message m;
         struct err err = {0};
         int r;
@@ -248,26 +247,45 @@ static void await_start(struct init *in)
                 r = poll(&p, 1, START_WAIT_MS);
                 if (r == 0)
                         _exit(1);
-                r = r < 0 ? -errno : link_recv(CONTROL, &init_link, in->storage, &m);
+                r = r < 0 ? -errno : link_recv(INIT_CONTROL, &init_link, in->storage, &m);
         } while (r == -EINTR || r == -EAGAIN);
         if (r < 0 || m.verb != INIT_START || m.flags != LINK_REQUEST)
                 _exit(1);
         r = start_command(in, &m, &err);
         link_close_fds(&m);
         if (r < 0) {
-                answer_error(&m, &err);
+                init_refuse(&m, &err);
                 _exit(1);
         }
-        struct init_started started = {.pid = (uint32_t)in->main};
-        if (send_struct(INIT_START, LINK_ANSWER, m.id, link_find(&init_link, INIT_START)->rep,
-                        &started) < 0)
-                _exit(1);
+        init_answer(&m, in->main, -1);
 }
 
-int main(void)
+/* HELLO, with the master of the main command's terminal when there is to be one: its outer end is
+ * stored before anything runs. */
+static int hello(struct init *in, int argc, char **argv)
+{
+        static struct init_hello h;
+        auto_close int master = -1;
+        if (argc == 3) {
+                uint32_t rows = (uint32_t)strtoul(argv[1], NULL, 10);
+                uint32_t cols = (uint32_t)strtoul(argv[2], NULL, 10);
+                struct err err = {0};
+                struct init_failed f = {0};
+                master = run_terminal(&in->run, rows, cols, &err);
+                if (master < 0) {
+                        f.code = master;
+                        snprintf(f.text, sizeof f.text, "%.255s", err_text(&err));
+                        return init_event(INIT_FAILED, &f) < 0 ? -EIO : master;
+                }
+        }
+        snprintf(h.build_id, sizeof h.build_id, "%s", build_id);
+        return init_send(INIT_HELLO, LINK_EVENT, 0, link_find(&init_link, INIT_HELLO)->req, &h,
+                         master);
+}
+
+int main(int argc, char **argv)
 {
         static struct init in;
-        static struct init_hello hello;
         sigset_t chld;
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         sigemptyset(&chld);
@@ -276,10 +294,12 @@ int main(void)
         in.signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
         in.deadline = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
         in.grace = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-        if (in.signals < 0 || in.deadline < 0 || in.grace < 0 || fd_cloexec(CONTROL, true) < 0)
+        if (in.signals < 0 || in.deadline < 0 || in.grace < 0 || fd_cloexec(INIT_CONTROL, true) < 0)
                 return 1;
-        snprintf(hello.build_id, sizeof hello.build_id, "%s", build_id);
-        if (send_event(INIT_HELLO, &hello) < 0)
+        in.run.program = -1;
+        for (size_t i = 0; i < BOX_EXECS_MAX; i++)
+                in.execs.list[i].report = -1;
+        if (hello(&in, argc, argv) < 0)
                 return 1;
         await_start(&in);
         supervise(&in);

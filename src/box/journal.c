@@ -5,17 +5,25 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define FILE_MAX 8192
+#define FILE_MAX 32768
 
 #define J struct journal
 static const struct wire_field id_fields[] = {WIRE_STR(struct launch_id, id), WIRE_END};
 static const struct wire_type id_type = {"id", sizeof(struct launch_id), id_fields};
+#define E struct launch_exec_result
+static const struct wire_field exec_fields[] = {
+        WIRE_STR(E, id),     WIRE_STR(E, exec),      WIRE_U32(E, state),
+        WIRE_U32(E, reason), WIRE_U32(E, exit_code), WIRE_U32(E, signal),
+        WIRE_U32(E, tty),    WIRE_U64(E, run_ms),    WIRE_END};
+static const struct wire_type exec_type = {"exec", sizeof(E), exec_fields};
+#undef E
 static const struct wire_field fields[] = {WIRE_U32(J, stage),
                                            WIRE_STR(J, asker),
                                            WIRE_U32(J, slot),
                                            WIRE_STR(J, group),
                                            WIRE_U64(J, released_ms),
                                            WIRE_U32(J, stop_reason),
+                                           WIRE_U32(J, init_version),
                                            WIRE_STR(J, result.id),
                                            WIRE_U32(J, result.state),
                                            WIRE_U32(J, result.reason),
@@ -31,6 +39,7 @@ static const struct wire_field fields[] = {WIRE_U32(J, stage),
                                            WIRE_U64(J, result.io_write_bytes),
                                            WIRE_U64(J, result.oom_kills),
                                            WIRE_LIST(J, volumes, n_volumes, &id_type),
+                                           WIRE_LIST(J, execs, n_execs, &exec_type),
                                            WIRE_END};
 static const struct wire_type type = {"journal", sizeof(struct journal), fields};
 #undef J

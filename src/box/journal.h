@@ -14,12 +14,16 @@ struct journal {
         uint32_t stage;
         char asker[16]; /* the role to tell about the end */
         uint32_t slot;
-        char group[ID_TEXT_LEN + 1]; /* of its control group: its id, or that it was made ahead under */
-        uint64_t released_ms; /* clock_boot_ms */
-        uint32_t stop_reason; /* why it was stopped; 0 = it was not */
+        char group[ID_TEXT_LEN +
+                   1];         /* of its control group: its id, or that it was made ahead under */
+        uint64_t released_ms;  /* clock_boot_ms */
+        uint32_t stop_reason;  /* why it was stopped; 0 = it was not */
+        uint32_t init_version; /* of the link to its init */
         struct launch_result result;
         uint32_t n_volumes;
         struct launch_id volumes[BOX_VOLUMES_MAX]; /* in use while it runs */
+        uint32_t n_execs; /* those that run, and results that are not forgotten */
+        struct launch_exec_result execs[BOX_EXECS_MAX];
 };
 
 MUST_CHECK int journal_write(int dir, const struct journal *j);

@@ -54,12 +54,13 @@ static void release(struct box *b)
         struct err err = {0};
         if (b->failed || b->j.stage != JOURNAL_MAKING)
                 return;
+        uint64_t start_id;
         int fds[4] = {b->command, b->s.inner[0], b->s.inner[1], b->s.inner[2]};
         b->j.stage = JOURNAL_RUNNING;
         b->j.released_ms = clock_boot_ms();
         int r = journal_write(b->all->c.host->boxes, &b->j);
         if (r == 0)
-                r = box_send(b, INIT_START, LINK_REQUEST, &b->start, fds, 4);
+                r = box_ask(b, INIT_START, &b->start, fds, b->tty ? 1 : 4, &start_id);
         if (r < 0) {
                 b->j.stage = JOURNAL_MAKING;
                 err_sys(&err, r, "starting the command");
@@ -85,6 +86,16 @@ static void on_kept(void *ctx, const struct peer_answer *a)
                 box_ended(b); /* it died meanwhile */
         else if (b->hello && b->keeping == 0)
                 release(b);
+}
+
+/* rag has no link to keep: a restarted rag begins its work anew, and the end of its old streams must
+ * be seen inside. */
+static void keep_stdio(struct box *b)
+{
+        if (!str_eq(b->j.asker, "api"))
+                return;
+        b->keeping++;
+        box_keep_put(b, "stdio", b->s.outer, box_n_outer(b), on_kept);
 }
 
 static void on_late(void *ctx)
@@ -146,6 +157,8 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         j->n_volumes = spec->n_mounts;
         for (uint32_t i = 0; i < spec->n_mounts; i++)
                 memcpy(j->volumes[i].id, spec->mounts[i].volume, sizeof j->volumes[i].id);
+        j->init_version = init_link.version;
+        b->tty = spec->tty;
         b->start.wall_ms = spec->wall_ms;
         snprintf(b->start.workdir, sizeof b->start.workdir, "%s",
                  spec->workdir[0] ? spec->workdir : BOX_WORKDIR);
@@ -194,22 +207,32 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         b->rq = rq;
         b->keeping = 1;
         box_keep_init(b, on_kept);
-        /* rag has no link to keep: a restarted rag begins its work anew, and the end of its old
-         * streams must be seen inside. */
-        if (str_eq(asker, "api")) {
-                b->keeping++;
-                box_keep_put(b, "stdio", b->s.outer, 3, on_kept);
-        }
+        if (!b->tty)
+                keep_stdio(b);
         b->timer = loop_timer_add(all->c.loop, MAKING_MS, on_late, b);
         box_watch(b);
 }
 
-void box_hello(struct box *b)
+static int take_master(struct box *b, struct link_message *m, struct err *err)
+{
+        if (!b->tty || m->n_fds != 1)
+                return b->tty ? err_set(err, -EPROTO, "init gave no terminal") : 0;
+        int r = box_check_master(m->fds[0], err);
+        if (r == 0) {
+                b->s.outer[0] = TAKE_FD(m->fds[0]);
+                keep_stdio(b);
+        }
+        return r;
+}
+
+void box_hello(struct box *b, struct link_message *m)
 {
         struct err err = {0};
         if (b->hello || b->failed)
                 return;
         int r = check_enforcement(b, &err);
+        if (r == 0)
+                r = take_master(b, m, &err);
         if (r < 0) {
                 box_fail(b, &err);
                 return;
@@ -233,7 +256,7 @@ void box_started(struct box *b, const struct link_message *m)
         b->created.start_us = clock_boot_us() - b->received_us;
         b->j.result.start_us = b->created.start_us;
         if (b->rq)
-                peer_reply(b->rq, &b->created, b->s.outer, 3, false);
+                peer_reply(b->rq, &b->created, b->s.outer, box_n_outer(b), false);
         b->rq = NULL;
         spawned_close_stdio(&b->s, true, false); /* the asker and keep have them */
         log_info("box.start", kv("id", b->j.result.id), kv("asker", b->j.asker),

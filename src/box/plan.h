@@ -33,9 +33,9 @@ enum plan_kind {
         PLAN_PIVOT,    /* it becomes "/", the old one goes */
         PLAN_HOSTNAME, /* `text` */
         PLAN_LOOPBACK,
-        PLAN_LIMITS, /* rlimits; `bytes` and `n`: memory and processes, where no cgroup has them */
-        PLAN_IDS,    /* capabilities locked and dropped, uid and gid of the command */
-        PLAN_SECCOMP,  /* filter `text` */
+        PLAN_LIMITS,  /* rlimits; `bytes` and `n`: memory and processes, where no cgroup has them */
+        PLAN_IDS,     /* capabilities locked and dropped, uid and gid of the command */
+        PLAN_SECCOMP, /* filter `text` */
 };
 
 struct plan_step {

@@ -7,7 +7,7 @@
 #define PROGRAM_BYTES_MAX (32u << 20) /* with sanitizers */
 
 /* Copied: an upgrade replaces the file, and a deleted one cannot be mounted any more. */
-static int copy_of(int dir, const char *path, const char *name, struct err *err)
+static int copy_of(int dir, const char *path, const char *name, int *ret_memfd, struct err *err)
 {
         auto_close int from = open(path, O_RDONLY | O_CLOEXEC);
         if (from < 0)
@@ -23,11 +23,18 @@ static int copy_of(int dir, const char *path, const char *name, struct err *err)
                 r = -errno;
         if (r < 0)
                 return err_sys(err, r, "copy of %s", path);
+        if (ret_memfd) {
+                *ret_memfd = memfd_sealed(name, buf_text(&b), b.len);
+                if (*ret_memfd < 0)
+                        return err_sys(err, *ret_memfd, "copy of %s", path);
+                if (fchmod(*ret_memfd, 0555) < 0)
+                        return err_sys(err, -errno, "copy of %s", path);
+        }
         int fd = openat(dir, name, O_PATH | O_CLOEXEC);
         return fd < 0 ? err_sys(err, -errno, "copy of %s", path) : fd;
 }
 
-int programs_copy(int dir, const char *libexec, int ret[2], struct err *err)
+int programs_copy(int dir, const char *libexec, int ret[2], int *ret_files, struct err *err)
 {
         static const char *const names[] = {"parse", "files"};
         char self[4096], path[4200];
@@ -38,7 +45,7 @@ int programs_copy(int dir, const char *libexec, int ret[2], struct err *err)
                 *slash = 0;
         for (size_t i = 0; i < 2; i++) {
                 snprintf(path, sizeof path, "%s/%s", libexec ? libexec : self, names[i]);
-                ret[i] = copy_of(dir, path, names[i], err);
+                ret[i] = copy_of(dir, path, names[i], i == 1 ? ret_files : NULL, err);
                 if (ret[i] < 0 && ret[i] != -ENOENT)
                         return ret[i];
         }

@@ -3,5 +3,7 @@
 #include "base/err.h"
 
 /* Copies parse and files from libexec (NULL: beside our own executable) into dir; ret: O_PATH
- * descriptors of the copies in that order, -ENOENT for one that cannot be read. */
-MUST_CHECK int programs_copy(int dir, const char *libexec, int ret[2], struct err *err);
+ * descriptors of the copies in that order, -ENOENT for one that cannot be read. ret_files: `files`
+ * once more, in a sealed memfd, for sandboxes that do not have its path; -1. */
+MUST_CHECK int programs_copy(int dir, const char *libexec, int ret[2], int *ret_files,
+                             struct err *err);

@@ -262,7 +262,10 @@ NORETURN void setup_run(const struct setup *given)
                 }
         }
         static char *none[] = {NULL};
-        static char *argv[] = {(char *)"init", NULL};
+        char rows[16], cols[16];
+        char *argv[] = {(char *)"init", s.tty ? rows : NULL, cols, NULL};
+        snprintf(rows, sizeof rows, "%u", s.rows);
+        snprintf(cols, sizeof cols, "%u", s.cols);
         syscall(SYS_execveat, s.init, "", argv, none, AT_EMPTY_PATH);
         err_sys(&err, -errno, "init");
         fail(&s, err.code, &err);

@@ -8,8 +8,10 @@ struct setup {
         int trees[TREE_MAX]; /* detached mounts, -1 where there is none */
         int control;         /* our end of the init link; init finds it as descriptor 3 */
         int init;            /* sealed memfd with init's program */
-        bool rootful;        /* 0 of the new user namespace is mapped: take it while mounting */
-        uint32_t uid, gid;   /* rootless: ours, in the parent's user namespace */
+        bool tty;            /* init makes a terminal of that size for the command */
+        uint32_t rows, cols;
+        bool rootful;      /* 0 of the new user namespace is mapped: take it while mounting */
+        uint32_t uid, gid; /* rootless: ours, in the parent's user namespace */
         int doors[CGROUP_CONTROLLERS]; /* of its control groups */
 };
 

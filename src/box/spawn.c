@@ -25,16 +25,16 @@ void spawned_close_stdio(struct spawned *s, bool outer, bool inner)
                 close_all(s->inner, 3);
 }
 
-/* They belong to the command's user, so that /dev/stdout can be opened inside. */
-static int make_pipes(const struct box_host *h, uint32_t slot, struct spawned *s, struct err *err)
+int spawn_pipes(const struct box_host *h, uint32_t slot, int inner[3], int outer[3],
+                struct err *err)
 {
         uid_t owner = SLOT_BASE + slot * SLOT_SIZE + BOX_UID;
         for (int i = 0; i < 3; i++) {
                 int p[2];
                 if (pipe2(p, O_CLOEXEC) < 0)
                         return err_sys(err, -errno, "pipe");
-                s->inner[i] = p[i == 0 ? 0 : 1];
-                s->outer[i] = p[i == 0 ? 1 : 0];
+                inner[i] = p[i == 0 ? 0 : 1];
+                outer[i] = p[i == 0 ? 1 : 0];
                 if (h->facts.rootful && fchown(p[0], owner, owner) < 0)
                         return err_sys(err, -errno, "owner of the pipe");
         }
@@ -78,6 +78,9 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
         struct setup setup = {.plan = plan,
                               .control = inner,
                               .init = h->init,
+                              .tty = spec->tty,
+                              .rows = spec->rows,
+                              .cols = spec->cols,
                               .rootful = h->facts.rootful,
                               .uid = h->uid,
                               .gid = h->gid};
@@ -114,7 +117,7 @@ int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot, str
                 return r;
         r = host_trees(h, spec, slot, trees, err);
         if (r == 0) {
-                r = make_pipes(h, slot, &s, err);
+                r = spec->tty ? 0 : spawn_pipes(h, slot, s.inner, s.outer, err);
                 if (r == 0)
                         r = fork_child(h, spec, slot, trees, &s, err);
                 host_close_trees(trees);

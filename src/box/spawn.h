@@ -7,7 +7,8 @@ struct spawned {
         pid_t pid;
         int pidfd;
         int control;  /* launch's end of the init link, non-blocking */
-        int outer[3]; /* stdin (written), stdout, stderr (read): for the asker and keep */
+        int outer[3]; /* stdin (written), stdout, stderr (read): for the asker and keep; of a
+                         terminal the master, once init has made it */
         int inner[3]; /* the other ends, for init */
 };
 
@@ -15,4 +16,7 @@ struct spawned {
  * INIT_FAILED, or INIT_HELLO from init. */
 MUST_CHECK int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
                      struct spawned *ret, struct err *err);
+/* Three pipes for a command's stdio, owned by its user so that /dev/stdout can be opened inside. */
+MUST_CHECK int spawn_pipes(const struct box_host *h, uint32_t slot, int inner[3], int outer[3],
+                           struct err *err);
 void spawned_close_stdio(struct spawned *s, bool outer, bool inner);

@@ -60,7 +60,6 @@ static int check_unable(const struct launch_spec *s, struct err *err)
                 {"policy: a policy without a network", s->policy.len},
                 {"secrets: file secrets", s->n_secrets},
                 {"gpus: a GPU", s->n_gpus},
-                {"tty: a terminal", s->tty},
                 {"idle_ms: an idle time limit", s->idle_ms},
                 {"cpu_ms: a limit of processor time", s->cpu_ms},
                 {"driver: a driver other than ns", s->driver[0] && !str_eq(s->driver, "ns")},

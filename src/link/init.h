@@ -1,7 +1,8 @@
 /* init.h - verbs between launch and init, the first process of a sandbox.
  *
  * launch holds one end, and so does keep: a launch that was started again goes on with it, and what
- * init reports while nobody reads waits in the socket. Accepts versions n and n-1.
+ * init reports while nobody reads waits in the socket. Accepts versions n and n-1: launch speaks the
+ * version of the init it has before it, which HELLO tells.
  *
  * Before init runs, the same socket carries the reports of the process that becomes init: FAILED
  * with the step that did not work, or HELLO when it is about to start the program `init`.
@@ -13,13 +14,21 @@
 #define INIT_WRITABLE_MAX (BOX_VOLUMES_MAX + 8)
 
 enum init_verb {
-        INIT_HELLO = 1, /* event, init -> launch: everything is locked down; waiting for START */
+        INIT_HELLO = 1, /* event, init -> launch: everything is locked down; waiting for START;
+                           + [master] of the command's terminal, if init was started with one */
         INIT_FAILED,    /* event, init -> launch: could not be made; the end */
-        INIT_START,     /* launch -> init, once: + [command memfd, stdin, stdout, stderr] */
+        INIT_START,     /* launch -> init, once: + [command memfd, stdin, stdout, stderr]; with a
+                           terminal the memfd alone */
         INIT_SIGNAL,    /* event, launch -> init: to the main process */
         INIT_STOP,      /* event, launch -> init: TERM, then everything is killed */
         INIT_EXITED,    /* event, init -> launch: the end, and all processes with it */
+        /* since version 2 */
+        INIT_EXEC,        /* launch -> init: + [command or program memfd, then as START] */
+        INIT_EXEC_SIGNAL, /* event, launch -> init */
+        INIT_EXEC_EXITED, /* event, init -> launch */
+        INIT_EXEC_FIND,   /* launch -> init: -ENOENT, the text is its id: it is not running */
 };
+#define INIT_EXECS_SINCE 2 /* the version that knows EXEC and a START without a main command */
 
 enum init_reason { INIT_BY_ITSELF = 1, INIT_BY_SIGNAL, INIT_BY_DEADLINE, INIT_BY_REQUEST };
 
@@ -42,7 +51,27 @@ struct init_start {
         struct init_path writable[INIT_WRITABLE_MAX];
 };
 struct init_started {
-        uint32_t pid; /* of the command, in the sandbox */
+        uint32_t pid; /* of the command, in the sandbox; of an exec: of its supervisor */
+};
+struct init_exec {
+        char exec[ID_TEXT_LEN + 1];
+        uint32_t program; /* 1: the memfd is a program, run with the one argument "/" */
+        uint32_t tty, rows, cols;
+        uint64_t wall_ms; /* 0 = no limit */
+        char workdir[PATH_TEXT_MAX + 1];
+};
+struct init_exec_id {
+        char exec[ID_TEXT_LEN + 1];
+};
+struct init_exec_signal {
+        char exec[ID_TEXT_LEN + 1];
+        uint32_t signal;
+};
+struct init_exec_exited {
+        char exec[ID_TEXT_LEN + 1];
+        uint32_t reason; /* enum init_reason */
+        uint32_t exit_code, signal;
+        uint64_t run_ms;
 };
 struct init_signal {
         uint32_t signal;

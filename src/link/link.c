@@ -33,7 +33,8 @@ union fd_space {
 
 int link_send(int fd, const struct link_spec *spec, const struct link_message *m)
 {
-        struct head h = {spec->version, m->verb, m->flags, m->status, m->id};
+        uint32_t version = m->version ? m->version : spec->version;
+        struct head h = {version, m->verb, m->flags, m->status, m->id};
         if (m->body.len > LINK_MESSAGE_MAX - sizeof h || m->n_fds > LINK_FDS_MAX)
                 return -E2BIG;
         struct iovec iov[2] = {{&h, sizeof h}, {(void *)m->body.data, m->body.len}};
@@ -127,6 +128,7 @@ int link_recv(int fd, const struct link_spec *spec, char *storage, struct link_m
                 link_close_fds(&m);
                 return -EPROTO;
         }
+        m.version = h.version;
         m.verb = h.verb;
         m.flags = h.flags;
         m.id = h.id;

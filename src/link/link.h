@@ -33,6 +33,8 @@ struct link_spec {
 };
 
 struct link_message {
+        uint32_t version; /* received: the sender's; sent: 0 = our own, or the older one the other
+                             side has */
         uint32_t verb, flags;
         uint64_t id;
         int32_t status;        /* answers: 0, or a negative errno and the payload is its text */

@@ -33,12 +33,14 @@ struct fixture {
         struct peer *keep, *keeper; /* launch's end and keep's end */
         bool no_keep;
         /* of the last answer and event */
-        bool answered, exited;
+        bool answered, exited, exec_exited;
         int status;
         char error[ERR_TEXT_MAX];
         struct launch_created created;
         struct launch_result result, ended;
-        uint32_t listed;
+        struct launch_exec_result exec_ended, execs[4]; /* the last event, the last list */
+        struct launch_stats stats;
+        uint32_t listed, n_stdio;
         int stdio[3];
 };
 
@@ -98,7 +100,15 @@ static void fx_exited(void *ctx, struct peer_request *rq UNUSED, const void *req
         f->ended = *(const struct launch_result *)req;
         f->exited = true;
 }
-static const struct peer_handler fx_asker_handlers[] = {{LAUNCH_EXITED, fx_exited}, {0, NULL}};
+static void fx_exec_exited(void *ctx, struct peer_request *rq UNUSED, const void *req,
+                           int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        struct fixture *f = ctx;
+        f->exec_ended = *(const struct launch_exec_result *)req;
+        f->exec_exited = true;
+}
+static const struct peer_handler fx_asker_handlers[] = {
+        {LAUNCH_EXITED, fx_exited}, {LAUNCH_EXEC_EXITED, fx_exec_exited}, {0, NULL}};
 static const struct peer_ops fx_asker_ops = {&launch_link, fx_asker_handlers, NULL};
 
 static struct peer *fx_peer(void *ctx, const char *name)
@@ -221,11 +231,31 @@ static void fx_answer(void *ctx, const struct peer_answer *a)
         f->answered = !a->more;
         f->status = a->status;
         snprintf(f->error, sizeof f->error, "%s", a->status < 0 ? err_text(a->err) : "");
-        if (a->status == 0 && a->n_fds == 3) {
+        f->n_stdio = a->n_fds;
+        for (uint32_t i = 0; i < a->n_fds; i++)
+                f->stdio[i] = TAKE_FD(a->fds[i]);
+}
+static void fx_created(void *ctx, const struct peer_answer *a)
+{
+        struct fixture *f = ctx;
+        fx_answer(ctx, a);
+        if (a->status == 0)
                 f->created = *(const struct launch_created *)a->rep;
-                for (int i = 0; i < 3; i++)
-                        f->stdio[i] = TAKE_FD(a->fds[i]);
-        }
+}
+static void fx_listed_execs(void *ctx, const struct peer_answer *a)
+{
+        struct fixture *f = ctx;
+        f->answered = !a->more;
+        f->status = a->status;
+        if (a->status == 0 && a->more && f->listed < ARRAY_LEN(f->execs))
+                f->execs[f->listed++] = *(const struct launch_exec_result *)a->rep;
+}
+static void fx_got_stats(void *ctx, const struct peer_answer *a)
+{
+        struct fixture *f = ctx;
+        fx_answer(ctx, a);
+        if (a->status == 0)
+                f->stats = *(const struct launch_stats *)a->rep;
 }
 static void fx_result_answer(void *ctx, const struct peer_answer *a)
 {
@@ -240,10 +270,14 @@ static void fx_result_answer(void *ctx, const struct peer_answer *a)
 
 static int fx_call(struct fixture *f, uint32_t verb, const void *req, const int *fds, uint32_t n)
 {
-        bool result = verb == LAUNCH_QUERY || verb == LAUNCH_LIST;
+        peer_answer_fn fn = verb == LAUNCH_QUERY || verb == LAUNCH_LIST ? fx_result_answer
+                            : verb == LAUNCH_CREATE                     ? fx_created
+                            : verb == LAUNCH_EXEC_LIST                  ? fx_listed_execs
+                            : verb == LAUNCH_STATS                      ? fx_got_stats
+                                                                        : fx_answer;
         f->answered = false;
         f->listed = 0;
-        peer_call(f->asker, verb, req, fds, n, result ? fx_result_answer : fx_answer, f);
+        peer_call(f->asker, verb, req, fds, n, fn, f);
         fx_pump(f, &f->answered);
         return f->status;
 }
@@ -314,6 +348,51 @@ static struct outcome *fx_sh_spec(struct fixture *f, const struct launch_spec *s
         fx_drain(f->stdio[2], o->err, sizeof o->err);
         return o;
 }
+UNUSED static void stop_now(struct fixture *f, const char *id)
+{
+        struct launch_stop stop = {.grace_ms = 0};
+        snprintf(stop.id, sizeof stop.id, "%s", id);
+        f->exited = false;
+        CHECK_INT(fx_call(f, LAUNCH_STOP, &stop, NULL, 0), ==, 0);
+        fx_pump(f, &f->exited);
+        CHECK_STR(f->ended.id, id);
+        CHECK_INT(f->ended.reason, ==, BOX_KILLED);
+}
+
+UNUSED static void wait_dead(pid_t pid)
+{
+        char path[64], state[512];
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        for (int i = 0; i < 500; i++) {
+                auto_close int fd = open(path, O_RDONLY);
+                ssize_t n = fd < 0 ? 0 : read(fd, state, sizeof state - 1);
+                if (n <= 0)
+                        return;
+                state[n] = 0;
+                if (strstr(state, ") Z"))
+                        return;
+                poll(NULL, 0, 10);
+        }
+        test_failed(__FILE__, __LINE__, "process %d is alive", pid);
+}
+
+/* Each of these runs in both modes. */
+#define BOTH(name)                                                                                 \
+        static void name(struct fixture *f);                                                       \
+        TEST(name##_rootful)                                                                       \
+        {                                                                                          \
+                struct fixture *f = fx_new();                                                      \
+                name(f);                                                                           \
+                fx_free(f);                                                                        \
+        }                                                                                          \
+        TEST(name##_rootless)                                                                      \
+        {                                                                                          \
+                struct fixture *f = fx_new_with(false, false);                                     \
+                name(f);                                                                           \
+                fx_free(f);                                                                        \
+        }                                                                                          \
+        static void name(struct fixture *f)
+
 UNUSED static struct outcome *fx_sh(struct fixture *f, const char *script)
 {
         struct launch_spec s = fx_spec();

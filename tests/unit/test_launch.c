@@ -7,23 +7,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* Each of these runs in both modes. */
-#define BOTH(name)                                                                                 \
-        static void name(struct fixture *f);                                                       \
-        TEST(name##_rootful)                                                                       \
-        {                                                                                          \
-                struct fixture *f = fx_new();                                                      \
-                name(f);                                                                           \
-                fx_free(f);                                                                        \
-        }                                                                                          \
-        TEST(name##_rootless)                                                                      \
-        {                                                                                          \
-                struct fixture *f = fx_new_with(false, false);                                     \
-                name(f);                                                                           \
-                fx_free(f);                                                                        \
-        }                                                                                          \
-        static void name(struct fixture *f)
-
 static void expect(struct fixture *f, const char *script, const char *out)
 {
         struct outcome *o = fx_sh(f, script);
@@ -336,17 +319,6 @@ static void link_of(pid_t pid, const char *ns, char *ret, size_t size)
         ret[n] = 0;
 }
 
-static void stop_now(struct fixture *f, const char *id)
-{
-        struct launch_stop stop = {.grace_ms = 0};
-        snprintf(stop.id, sizeof stop.id, "%s", id);
-        f->exited = false;
-        CHECK_INT(fx_call(f, LAUNCH_STOP, &stop, NULL, 0), ==, 0);
-        fx_pump(f, &f->exited);
-        CHECK_STR(f->ended.id, id);
-        CHECK_INT(f->ended.reason, ==, BOX_KILLED);
-}
-
 TEST(two_sandboxes_share_no_namespace_and_no_id_with_each_other_or_the_host)
 {
         static const char *const kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"};
@@ -541,23 +513,6 @@ TEST(bad_specifications_and_commands_are_refused_and_leave_nothing)
         CHECK_INT(fx_call(f, LAUNCH_LIST, &none, NULL, 0), ==, 0);
         CHECK_INT(f->listed, ==, 1); /* the one with the bad working directory */
         fx_free(f);
-}
-
-static void wait_dead(pid_t pid)
-{
-        char path[64], state[512];
-        snprintf(path, sizeof path, "/proc/%d/stat", pid);
-        for (int i = 0; i < 500; i++) {
-                auto_close int fd = open(path, O_RDONLY);
-                ssize_t n = fd < 0 ? 0 : read(fd, state, sizeof state - 1);
-                if (n <= 0)
-                        return;
-                state[n] = 0;
-                if (strstr(state, ") Z"))
-                        return;
-                poll(NULL, 0, 10);
-        }
-        test_failed(__FILE__, __LINE__, "process %d is alive", pid);
 }
 
 BOTH(a_restarted_launch_takes_on_what_runs_and_reports_what_ended)
