@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "box/box.h"
+#include "box/image.h"
 #include "link/keep.h"
 #include <signal.h>
 #include <stdio.h>
@@ -23,10 +24,19 @@ static void found_journal(void *ctx, const struct journal *j)
                 box_remove_group(b); /* most often gone already */
 }
 
+/* What a sandbox wrote goes with its record; what has none was half made. */
+static bool has_record(void *ctx, const char *id)
+{
+        return box_find(ctx, id);
+}
+
 int boxes_recover(struct boxes *all, struct err *err)
 {
         int r = journal_each(all->c.host->boxes, found_journal, all);
-        return r < 0 ? err_sys(err, r, "journals") : 0;
+        if (r < 0)
+                return err_sys(err, r, "journals");
+        r = images_sweep(all->c.host, has_record, all);
+        return r < 0 ? err_sys(err, r, "upper layers") : 0;
 }
 
 /* ---- with keep ---- */

@@ -46,6 +46,7 @@ struct boxes {
         char storage[LINK_MESSAGE_MAX];
 };
 
+void boxes_sweep(struct boxes *all); /* what was removed goes, some files at a time */
 struct box *box_find(struct boxes *all, const char *id); /* NULL = unknown */
 struct box *box_add(struct boxes *all, const struct journal *j);
 void box_free(struct box *b); /* takes it out of the list; closes, kills nothing */

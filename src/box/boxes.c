@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "box/layers.h"
 #include "box/verbs.h"
 #include "box/spec.h"
 #include "box/volume.h"
@@ -118,13 +119,21 @@ static bool volume_busy(const struct boxes *all, const char *id)
         return false;
 }
 
+static void sweep(void *ctx);
+
+void boxes_sweep(struct boxes *all)
+{
+        if (!all->sweeper)
+                all->sweeper = loop_timer_add(all->c.loop, SWEEP_PAUSE_MS, sweep, all);
+}
+
 static void sweep(void *ctx)
 {
         struct boxes *all = ctx;
         int r = volume_sweep(all->c.host);
         all->sweeper = NULL;
         if (r == -EAGAIN)
-                all->sweeper = loop_timer_add(all->c.loop, SWEEP_PAUSE_MS, sweep, all);
+                boxes_sweep(all);
         else if (r < 0)
                 log_warn("volume.sweep", kv("error", errno_text(r)));
 }
@@ -140,8 +149,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 peer_fail_err(rq, &err);
         else
                 box_done(rq, 0);
-        if (!all->sweeper)
-                all->sweeper = loop_timer_add(all->c.loop, SWEEP_PAUSE_MS, sweep, all);
+        boxes_sweep(all);
 }
 
 /* The handlers know which role asks from the table that the link was made with. */
@@ -164,6 +172,10 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
         HANDLER(asker, exec_list)                                                                  \
         HANDLER(asker, volume_create)                                                              \
         HANDLER(asker, volume_remove)                                                              \
+        HANDLER(asker, layer_have)                                                                 \
+        HANDLER(asker, layer_list)                                                                 \
+        HANDLER(asker, layer_remove)                                                               \
+        HANDLER(asker, layer_commit)                                                               \
         static const struct peer_handler asker##_handlers[] = {                                    \
                 {LAUNCH_CREATE, asker##_create},                                                   \
                 {LAUNCH_QUERY, asker##_query},                                                     \
@@ -177,6 +189,10 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 {LAUNCH_EXEC_LIST, asker##_exec_list},                                             \
                 {LAUNCH_VOLUME_CREATE, asker##_volume_create},                                     \
                 {LAUNCH_VOLUME_REMOVE, asker##_volume_remove},                                     \
+                {LAUNCH_LAYER_HAVE, asker##_layer_have},                                           \
+                {LAUNCH_LAYER_LIST, asker##_layer_list},                                           \
+                {LAUNCH_LAYER_REMOVE, asker##_layer_remove},                                       \
+                {LAUNCH_LAYER_COMMIT, asker##_layer_commit},                                       \
                 {0, NULL},                                                                         \
         };                                                                                         \
         static const struct peer_ops asker##_ops = {&launch_link, asker##_handlers, NULL};
@@ -196,7 +212,7 @@ int boxes_new(const struct boxes_config *c, struct boxes **ret, struct err *err)
         int r = boxes_recover(all, err);
         if (r < 0)
                 return r;
-        all->sweeper = loop_timer_add(all->c.loop, SWEEP_PAUSE_MS, sweep, all);
+        boxes_sweep(all);
         *ret = TAKE_PTR(all);
         return 0;
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "box/box.h"
+#include "box/image.h"
 #include <signal.h>
 #include <stdio.h>
 
@@ -28,6 +29,8 @@ void box_remove_group(struct box *b)
         if (r < 0)
                 log_warn("box.cgroup", kv("id", b->j.result.id), kv("error", errno_text(r)));
         if (b->failed) {
+                image_discard(b->all->c.host, b->j.result.id);
+                boxes_sweep(b->all);
                 journal_remove(h->boxes, b->j.result.id);
                 box_free(b);
         }

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "box/etc.h"
+#include "box/image.h"
 #include "box/programs.h"
 #include "box/spec.h"
 #include "box/volume.h"
@@ -279,7 +280,8 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         CLEANUP(host_freep) struct box_host *h = xcalloc(1, sizeof *h);
         h->state = h->volumes = h->boxes = h->tree = h->etc = h->init = -1;
         h->usr = h->empty = h->files = -1;
-        h->programs[0] = h->programs[1] = -1;
+        h->layers = h->uppers = h->frames = h->stage = h->ca = -1;
+        h->programs[0] = h->programs[1] = h->programs[2] = -1;
         for (size_t i = 0; i < SLOTS; i++)
                 h->idmaps[i] = -1;
         h->uid = geteuid();
@@ -297,7 +299,11 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         if (r == 0)
                 r = make_trees(h, err);
         if (r == 0)
+                r = images_open(h, err);
+        h->facts.ca = h->ca >= 0;
+        if (r == 0)
                 r = programs_copy(h->tree, o->libexec, h->programs, &h->files, err);
+        h->facts.unpack = h->programs[2] >= 0;
         if (r == 0)
                 r = make_init(h, err);
         if (r < 0)
@@ -313,8 +319,10 @@ void host_free(struct box_host *h)
                 return;
         if (h->tree >= 0)
                 mount_detach(h->state, "tree");
-        int *fds[] = {&h->state, &h->volumes, &h->boxes,       &h->tree,        &h->etc,  &h->usr,
-                      &h->empty, &h->init,    &h->programs[0], &h->programs[1], &h->files};
+        int *fds[] = {&h->state,       &h->volumes,     &h->boxes,       &h->tree,   &h->etc,
+                      &h->usr,         &h->empty,       &h->init,        &h->layers, &h->uppers,
+                      &h->programs[0], &h->programs[1], &h->programs[2], &h->frames, &h->stage,
+                      &h->files,       &h->ca};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
                 closep(fds[i]);
         for (size_t i = 0; i < SLOTS; i++)
@@ -327,7 +335,7 @@ void host_free(struct box_host *h)
 
 static int copy_program(struct box_host *h, uint32_t profile, struct err *err)
 {
-        int program = h->programs[profile == BOX_PARSE ? 0 : 1];
+        int program = h->programs[profile == BOX_PARSE ? 0 : profile == BOX_FILES ? 1 : 2];
         if (program < 0)
                 return err_set(err, -ENOENT, "the program of this profile is not installed");
         auto_close int fd = mount_copy(program, "", false, err);
@@ -360,10 +368,15 @@ static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32
         trees[TREE_ETC] = own_view(h, h->etc, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, err);
         if (trees[TREE_ETC] < 0)
                 return trees[TREE_ETC];
-        if (spec->profile != BOX_RUN) {
+        if (spec->profile != BOX_RUN && (spec->profile != BOX_BUILD || h->facts.unpack)) {
                 trees[TREE_PROGRAM] = copy_program(h, spec->profile, err);
                 if (trees[TREE_PROGRAM] < 0)
                         return trees[TREE_PROGRAM];
+        }
+        if (image_rooted(spec)) {
+                int r = image_trees(h, spec, slot, trees, err);
+                if (r < 0)
+                        return r;
         }
         for (uint32_t i = 0; i < spec->n_mounts; i++) {
                 int fd = volume_mount(h, &spec->mounts[i], slot, err);
@@ -380,7 +393,9 @@ int host_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot
         for (size_t i = 0; i < TREE_MAX; i++)
                 trees[i] = -1;
         int r = fill_trees(h, spec, slot, trees, err);
-        if (r < 0)
+        if (r < 0) {
                 host_close_trees(trees);
+                image_discard(h, spec->id);
+        }
         return r;
 }

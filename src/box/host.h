@@ -24,10 +24,14 @@ struct box_host {
         uint32_t uid, gid;   /* our own, before any namespace */
         int state;           /* the state directory as seen from our namespace */
         int volumes, boxes;  /* below it */
+        int layers, uppers;  /* below it: image layers; upper layers on disk */
+        int frames;          /* below it: the lowest and the topmost layer of every image */
+        int stage;           /* see os/overlay.h; -1: this kernel needs none */
+        int ca;              /* the host's CA bundle, O_PATH; -1: it has none */
         int tree, etc, usr;  /* the prepared mounts; etc, the newest of its kind */
         int empty;           /* directory; -1: no overlay on this host, sandboxes share inodes */
         int init;            /* sealed memfd, not readable by the sandbox */
-        int programs[2];     /* O_PATH: parse, files; -1: not installed */
+        int programs[3];     /* O_PATH: parse, files, unpack; -1: not installed */
         int files;           /* the same `files` as a sealed memfd, for execs; -1 */
         int64_t cache_mtime; /* of the host's ld.so.cache, of which etc holds a copy */
         struct cgroup_host *cgroups;

@@ -9,6 +9,8 @@
 
 #define J struct journal
 static const struct wire_field id_fields[] = {WIRE_STR(struct launch_id, id), WIRE_END};
+static const struct wire_field layer_fields[] = {WIRE_STR(struct launch_layer, key), WIRE_END};
+static const struct wire_type layer_type = {"layer", sizeof(struct launch_layer), layer_fields};
 static const struct wire_type id_type = {"id", sizeof(struct launch_id), id_fields};
 #define E struct launch_exec_result
 static const struct wire_field exec_fields[] = {
@@ -40,6 +42,8 @@ static const struct wire_field fields[] = {WIRE_U32(J, stage),
                                            WIRE_U64(J, result.oom_kills),
                                            WIRE_LIST(J, volumes, n_volumes, &id_type),
                                            WIRE_LIST(J, execs, n_execs, &exec_type),
+                                           WIRE_LIST(J, layers, n_layers, &layer_type),
+                                           WIRE_U64(J, disk_bytes),
                                            WIRE_END};
 static const struct wire_type type = {"journal", sizeof(struct journal), fields};
 #undef J

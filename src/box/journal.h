@@ -24,6 +24,9 @@ struct journal {
         struct launch_id volumes[BOX_VOLUMES_MAX]; /* in use while it runs */
         uint32_t n_execs; /* those that run, and results that are not forgotten */
         struct launch_exec_result execs[BOX_EXECS_MAX];
+        uint32_t n_layers;
+        struct launch_layer layers[BOX_LAYERS_MAX]; /* in use while it runs */
+        uint64_t disk_bytes;                        /* the limit, where it is watched */
 };
 
 MUST_CHECK int journal_write(int dir, const struct journal *j);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "box/box.h"
+#include "box/image.h"
 #include "box/slot.h"
 #include "box/spec.h"
 #include "os/caps.h"
@@ -118,9 +119,13 @@ static int check_enforcement(struct box *b, struct err *err)
                 return err_sys(err, r, "status of the sandbox");
         e->capabilities = s.inheritable | s.permitted | s.effective | s.bounding | s.ambient;
         e->no_new_privs = s.no_new_privs;
-        if (e->capabilities || !s.no_new_privs || s.seccomp != 2)
+        bool build = b->j.result.profile == BOX_BUILD && h->facts.rootful;
+        if ((e->capabilities & ~(build ? (uint64_t)CAPS_BUILD : 0)) || !s.no_new_privs ||
+            s.seccomp != 2)
                 return err_set(err, -EPERM, "the sandbox is not locked down; it was not started");
-        uint32_t uid = h->facts.rootful ? SLOT_BASE + b->j.slot * SLOT_SIZE + BOX_UID : h->uid;
+        uint32_t uid = SLOT_BASE + b->j.slot * SLOT_SIZE + (build ? 0 : BOX_UID);
+        if (!h->facts.rootful)
+                uid = h->uid;
         if (!h->facts.rootful)
                 snprintf(e->ids, sizeof e->ids, "single %u", uid);
         else
@@ -128,7 +133,8 @@ static int check_enforcement(struct box *b, struct err *err)
                          SLOT_SIZE);
         if (h->facts.rootful && s.uid != uid)
                 return err_set(err, -EPERM, "the sandbox has user id %u, not %u", s.uid, uid);
-        snprintf(e->seccomp, sizeof e->seccomp, "%s", seccomp_find("sandbox")->hash);
+        snprintf(e->seccomp, sizeof e->seccomp, "%s",
+                 seccomp_find(b->j.result.profile == BOX_BUILD ? "build" : "sandbox")->hash);
         return 0;
 }
 
@@ -145,8 +151,9 @@ static void fill_enforcement(struct box *b, const struct launch_spec *spec)
         e->memory_limit = cgroup_has(h->cgroups, CGROUP_MEMORY);
         e->pids_limit = cgroup_has(h->cgroups, CGROUP_PIDS);
         e->cpu_limit = spec->cpu_milli && cgroup_has(h->cgroups, CGROUP_CPU);
-        e->disk_limit = 1;
-        snprintf(e->disk, sizeof e->disk, "tmpfs");
+        enum image_disk disk = image_disk(h, spec);
+        e->disk_limit = disk != IMAGE_DISK_WATCHED;
+        snprintf(e->disk, sizeof e->disk, "%s", image_disk_text(disk));
 }
 
 static void prepare(struct box *b, const char *asker, const struct launch_spec *spec)
@@ -159,6 +166,10 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
                 memcpy(j->volumes[i].id, spec->mounts[i].volume, sizeof j->volumes[i].id);
         j->init_version = init_link.version;
         b->tty = spec->tty;
+        j->n_layers = spec->n_layers;
+        for (uint32_t i = 0; i < spec->n_layers; i++)
+                memcpy(j->layers[i].key, spec->layers[i].key, sizeof j->layers[i].key);
+        j->disk_bytes = spec->disk_bytes;
         b->start.wall_ms = spec->wall_ms;
         snprintf(b->start.workdir, sizeof b->start.workdir, "%s",
                  spec->workdir[0] ? spec->workdir : BOX_WORKDIR);
@@ -198,6 +209,7 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         b->command = command;
         prepare(b, asker, spec);
         if (begin(b, spec, &err) < 0) {
+                image_discard(all->c.host, spec->id);
                 log_warn("box.refused", kv("id", spec->id), kv("error", err_text(&err)));
                 all->slots[b->j.slot] = false;
                 box_free(b);

@@ -1,6 +1,7 @@
 #include "box/plan.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "box/image.h"
 #include "box/spec.h"
 #include <assert.h>
 #include <stdio.h>
@@ -83,6 +84,14 @@ static void plan_root(struct plan *p, const struct launch_spec *spec, const stru
                 add_target(p, spec->mounts[i].target);
 }
 
+static void plan_kernel(struct plan *p, const struct plan_facts *f)
+{
+        add(p, PLAN_PTS, "dev/pts");
+        add(p, PLAN_PROC, "proc");
+        for (size_t i = 0; i < f->n_masks; i++)
+                add(p, PLAN_MASK, f->masks[i].path)->n = f->masks[i].dir;
+}
+
 static void plan_mounts(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f)
 {
         add_tree(p, "usr", TREE_USR);
@@ -92,10 +101,7 @@ static void plan_mounts(struct plan *p, const struct launch_spec *spec, const st
         add_view(p, "run", "run");
         add_view(p, "work", "work");
         add_view(p, "dev/shm", ".paddock/shm");
-        add(p, PLAN_PTS, "dev/pts");
-        add(p, PLAN_PROC, "proc");
-        for (size_t i = 0; i < f->n_masks; i++)
-                add(p, PLAN_MASK, f->masks[i].path)->n = f->masks[i].dir;
+        plan_kernel(p, f);
         for (uint32_t i = 0; i < spec->n_mounts; i++) {
                 const char *target =
                         keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
@@ -103,11 +109,39 @@ static void plan_mounts(struct plan *p, const struct launch_spec *spec, const st
         }
 }
 
-static void plan_program(struct plan *p, const struct launch_spec *spec)
+/* The root is an image's, in which nothing is trusted: its layers, below our own on top, see
+ * image.h. Every place is a directory there already, or it is refused. */
+static void plan_image(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f)
+{
+        add_tree(p, "", TREE_ROOT);
+        p->steps[p->n - 1].kind = PLAN_IMAGE;
+        if (str_eq(spec->image, "host")) {
+                add_tree(p, "usr", TREE_USR);
+                add_tree(p, "etc", TREE_ETC);
+        }
+        add_tree(p, "dev", TREE_DEV);
+        add_tree(p, "dev/shm", TREE_SHM);
+        add_tree(p, "tmp", TREE_TMP);
+        add_tree(p, "run", TREE_RUN);
+        if (f->ca)
+                add_tree(p, ".paddock/ca.crt", TREE_CA);
+        plan_kernel(p, f);
+        for (uint32_t i = 0; i < spec->n_mounts; i++) {
+                add_target(p, spec->mounts[i].target);
+                const char *target =
+                        keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
+                add_tree(p, target + 1, (enum plan_tree)(TREE_VOLUME + i));
+        }
+}
+
+static void plan_program(struct plan *p, const struct launch_spec *spec,
+                         const struct plan_facts *facts)
 {
         const char *path = spec->profile == BOX_PARSE   ? ".paddock/parse"
                            : spec->profile == BOX_FILES ? ".paddock/files"
                                                         : NULL;
+        if (spec->profile == BOX_BUILD && facts->unpack)
+                add_tree(p, ".paddock/unpack", TREE_PROGRAM);
         if (!path)
                 return;
         add(p, PLAN_FILE, path);
@@ -117,11 +151,17 @@ static void plan_program(struct plan *p, const struct launch_spec *spec)
 struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *facts)
 {
         struct plan *p = xmalloc(sizeof *p);
+        bool image = image_rooted(spec), build = spec->profile == BOX_BUILD;
         p->n = p->used = 0;
-        plan_root(p, spec, facts);
-        plan_mounts(p, spec, facts);
-        plan_program(p, spec);
-        add(p, PLAN_SEAL, "");
+        if (image) {
+                plan_image(p, spec, facts);
+        } else {
+                plan_root(p, spec, facts);
+                plan_mounts(p, spec, facts);
+        }
+        plan_program(p, spec, facts);
+        if (!image)
+                add(p, PLAN_SEAL, "");
         add(p, PLAN_PIVOT, "");
         const char *name = spec->hostname[0] ? spec->hostname : "sandbox";
         add(p, PLAN_HOSTNAME, "")->text = keep_text(p, name, strlen(name));
@@ -131,8 +171,8 @@ struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *f
                 limits->bytes = spec->memory_bytes;
                 limits->n = spec->pids;
         }
-        add(p, PLAN_IDS, "");
-        add(p, PLAN_SECCOMP, "")->text = "sandbox";
+        add(p, PLAN_IDS, "")->n = build;
+        add(p, PLAN_SECCOMP, "")->text = build ? "build" : "sandbox";
         return p;
 }
 
@@ -140,6 +180,10 @@ uint32_t plan_writable(const struct launch_spec *spec, struct init_path ret[INIT
 {
         static const char *const always[] = {"/tmp", "/run", "/work", "/dev"};
         uint32_t n = 0;
+        if (image_rooted(spec)) { /* what may be written there is the overlay's and the owners' */
+                snprintf(ret[n].path, sizeof ret[n].path, "/");
+                return 1;
+        }
         for (; n < ARRAY_LEN(always); n++)
                 snprintf(ret[n].path, sizeof ret[n].path, "%s", always[n]);
         for (uint32_t i = 0; i < spec->n_mounts; i++)
@@ -156,14 +200,15 @@ void plan_free(struct plan *p)
 const char *plan_kind_text(enum plan_kind kind)
 {
         static const char *const names[] = {
-                [PLAN_ROOT] = "root",         [PLAN_DIR] = "directory",
-                [PLAN_FILE] = "file",         [PLAN_LINK] = "link",
-                [PLAN_TREE] = "tree",         [PLAN_VIEW] = "view",
-                [PLAN_PROC] = "proc",         [PLAN_PTS] = "devpts",
-                [PLAN_MASK] = "mask",         [PLAN_SEAL] = "seal",
-                [PLAN_PIVOT] = "pivot",       [PLAN_HOSTNAME] = "hostname",
-                [PLAN_LOOPBACK] = "loopback", [PLAN_LIMITS] = "limits",
-                [PLAN_IDS] = "ids",           [PLAN_SECCOMP] = "seccomp",
+                [PLAN_ROOT] = "root",         [PLAN_IMAGE] = "image",
+                [PLAN_DIR] = "directory",     [PLAN_FILE] = "file",
+                [PLAN_LINK] = "link",         [PLAN_TREE] = "tree",
+                [PLAN_VIEW] = "view",         [PLAN_PROC] = "proc",
+                [PLAN_PTS] = "devpts",        [PLAN_MASK] = "mask",
+                [PLAN_SEAL] = "seal",         [PLAN_PIVOT] = "pivot",
+                [PLAN_HOSTNAME] = "hostname", [PLAN_LOOPBACK] = "loopback",
+                [PLAN_LIMITS] = "limits",     [PLAN_IDS] = "ids",
+                [PLAN_SECCOMP] = "seccomp",
         };
         return names[kind];
 }
@@ -176,7 +221,7 @@ int plan_print(const struct plan *p, struct buf *out)
                                  s->path, s->text ? " " : "", s->text ? s->text : "");
                 if (r == 0 && s->kind == PLAN_DIR)
                         r = buf_addf(out, " %04o%s", s->mode, s->own ? " own" : "");
-                if (r == 0 && s->kind == PLAN_TREE)
+                if (r == 0 && (s->kind == PLAN_TREE || s->kind == PLAN_IMAGE))
                         r = buf_addf(out, " %d", (int)s->tree);
                 if (r == 0 && s->bytes)
                         r = buf_addf(out, " %llu", (unsigned long long)s->bytes);

@@ -14,14 +14,22 @@ enum plan_tree {
         TREE_USR,
         TREE_ETC,
         TREE_DEV,
-        TREE_PROGRAM, /* /.paddock/parse or /.paddock/files */
-        TREE_VOLUME,  /* the first of the volumes */
+        TREE_PROGRAM, /* /.paddock/parse, files or unpack */
+        TREE_ROOT,    /* of an image with layers: the whole root, see image.h */
+        TREE_TMP,
+        TREE_RUN,
+        TREE_SHM,
+        TREE_CA,     /* /.paddock/ca.crt */
+        TREE_UPPER,  /* not attached: where what the sandbox writes can be copied from */
+        TREE_VOLUME, /* the first of the volumes */
         TREE_MAX = TREE_VOLUME + BOX_VOLUMES_MAX
 };
 
 enum plan_kind {
         PLAN_ROOT,     /* new tmpfs of `bytes`, everything below is relative to it */
-        PLAN_DIR,      /* directory `path`, `mode`; owned by the command if `own` */
+        PLAN_IMAGE,    /* tree number `tree` as the root */
+        PLAN_DIR,      /* directory `path`, `mode`; owned by the command if `own`; in an image it
+                          may be there */
         PLAN_FILE,     /* empty file, a place to mount on */
         PLAN_LINK,     /* symbolic link `path` -> `text` */
         PLAN_TREE,     /* attach tree number `tree` at `path` */
@@ -34,7 +42,8 @@ enum plan_kind {
         PLAN_HOSTNAME, /* `text` */
         PLAN_LOOPBACK,
         PLAN_LIMITS,  /* rlimits; `bytes` and `n`: memory and processes, where no cgroup has them */
-        PLAN_IDS,     /* capabilities locked and dropped, uid and gid of the command */
+        PLAN_IDS,     /* capabilities locked and dropped, uid and gid of the command; `n` 1: root
+                         with the capabilities of a build, where the ids allow it */
         PLAN_SECCOMP, /* filter `text` */
 };
 
@@ -51,6 +60,7 @@ struct plan_step {
 struct plan_facts {
         bool rootful;
         bool limits_in_cgroup; /* memory and pids are the kernel's */
+        bool ca, unpack;       /* the host has a CA bundle; our program `unpack` is installed */
         struct plan_link {
                 char name[8], target[24];
         } links[6]; /* "lib" -> "usr/lib" as the host has them */

@@ -34,16 +34,16 @@ static int copy_of(int dir, const char *path, const char *name, int *ret_memfd, 
         return fd < 0 ? err_sys(err, -errno, "copy of %s", path) : fd;
 }
 
-int programs_copy(int dir, const char *libexec, int ret[2], int *ret_files, struct err *err)
+int programs_copy(int dir, const char *libexec, int ret[3], int *ret_files, struct err *err)
 {
-        static const char *const names[] = {"parse", "files"};
+        static const char *const names[] = {"parse", "files", "unpack"};
         char self[4096], path[4200];
         ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
         self[n < 0 ? 0 : n] = 0;
         char *slash = strrchr(self, '/');
         if (slash)
                 *slash = 0;
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 3; i++) {
                 snprintf(path, sizeof path, "%s/%s", libexec ? libexec : self, names[i]);
                 ret[i] = copy_of(dir, path, names[i], i == 1 ? ret_files : NULL, err);
                 if (ret[i] < 0 && ret[i] != -ENOENT)

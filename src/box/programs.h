@@ -2,8 +2,8 @@
 #pragma once
 #include "base/err.h"
 
-/* Copies parse and files from libexec (NULL: beside our own executable) into dir; ret: O_PATH
+/* Copies parse, files and unpack from libexec (NULL: beside our own executable) into dir; ret: O_PATH
  * descriptors of the copies in that order, -ENOENT for one that cannot be read. ret_files: `files`
  * once more, in a sealed memfd, for sandboxes that do not have its path; -1. */
-MUST_CHECK int programs_copy(int dir, const char *libexec, int ret[2], int *ret_files,
+MUST_CHECK int programs_copy(int dir, const char *libexec, int ret[3], int *ret_files,
                              struct err *err);

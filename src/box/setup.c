@@ -42,6 +42,34 @@ static int make_root(uint64_t bytes, struct err *err)
         return r < 0 ? err_sys(err, -errno, "new root") : TAKE_FD(fd);
 }
 
+static int attach_root(int fd, struct err *err)
+{
+        if (syscall(SYS_move_mount, fd, "", AT_FDCWD, "/", 4 /* F_EMPTY_PATH */) < 0)
+                return err_sys(err, -errno, "root of the image");
+        int root = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+        return root < 0 ? err_sys(err, -errno, "root of the image") : root;
+}
+
+/* A mount point in an image, which may have anything there: no link is followed. */
+static int make_place(int root, const struct plan_step *s, struct err *err)
+{
+        char parent[PATH_TEXT_MAX];
+        const char *slash = strrchr(s->path, '/');
+        snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - s->path) : 0, s->path);
+        auto_close int dir = dir_open_within(root, parent);
+        if (dir < 0)
+                return err_sys(err, dir, "%s", parent);
+        const char *name = slash ? slash + 1 : s->path;
+        struct stat st;
+        if (mkdirat(dir, name, s->mode) == 0)
+                return 0;
+        if (errno != EEXIST || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_sys(err, -errno, "%s", s->path);
+        return S_ISDIR(st.st_mode)
+                       ? 0
+                       : err_set(err, -ENOTDIR, "the image has no directory at '/%s'", s->path);
+}
+
 static int make_dir(int root, const struct plan_step *s, struct err *err)
 {
         if (mkdirat(root, s->path, s->mode) < 0)
@@ -61,6 +89,7 @@ static int make_file(int root, const char *path, struct err *err)
 
 static int attach_copy(int root, const char *from, const char *to, struct err *err)
 {
+        /* Both are ours: in an image no link can be there (image.h). */
         auto_close int fd = mount_copy(root, from, false, err);
         return fd < 0 ? fd : mount_attach(fd, root, to, err);
 }
@@ -105,6 +134,15 @@ static int set_limits(const struct plan_step *s, struct err *err)
         return r;
 }
 
+/* What installing packages needs of root, in a user namespace of its own; docs/THREATS.md. */
+static int keep_build_caps(struct err *err)
+{
+        int r = caps_keep(CAPS_BUILD, err);
+        if (r < 0)
+                return r;
+        return syscall(SYS_setgroups, 0, NULL) < 0 ? err_sys(err, -errno, "groups") : 0;
+}
+
 static int drop_ids(bool rootful, struct err *err)
 {
         int r = caps_lock(err);
@@ -132,8 +170,12 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
         case PLAN_ROOT:
                 *root = make_root(p->bytes, err);
                 return *root < 0 ? *root : 0;
+        case PLAN_IMAGE:
+                *root = attach_root(s->trees[p->tree], err);
+                return *root < 0 ? *root : 0;
         case PLAN_DIR:
-                return make_dir(*root, p, err);
+                return s->trees[TREE_ROOT] >= 0 ? make_place(*root, p, err)
+                                                : make_dir(*root, p, err);
         case PLAN_FILE:
                 return make_file(*root, p->path, err);
         case PLAN_LINK:
@@ -163,7 +205,7 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
         case PLAN_LIMITS:
                 return set_limits(p, err);
         case PLAN_IDS:
-                return drop_ids(s->rootful, err);
+                return p->n && s->rootful ? keep_build_caps(err) : drop_ids(s->rootful, err);
         case PLAN_SECCOMP:
                 return seccomp_install(seccomp_find(p->text), err);
         }

@@ -1,4 +1,5 @@
 #include "box/spec.h"
+#include "box/layer.h"
 #include "base/id.h"
 #include "base/str.h"
 
@@ -54,8 +55,6 @@ static int check_unable(const struct launch_spec *s, struct err *err)
                 const char *field;
                 bool asked;
         } unable[] = {
-                {"layers: images of layers", s->n_layers},
-                {"disk_backed: a disk-backed upper layer", s->disk_backed},
                 {"network: a network", s->network},
                 {"policy: a policy without a network", s->policy.len},
                 {"secrets: file secrets", s->n_secrets},
@@ -63,11 +62,26 @@ static int check_unable(const struct launch_spec *s, struct err *err)
                 {"idle_ms: an idle time limit", s->idle_ms},
                 {"cpu_ms: a limit of processor time", s->cpu_ms},
                 {"driver: a driver other than ns", s->driver[0] && !str_eq(s->driver, "ns")},
-                {"profile: a build", s->profile == BOX_BUILD},
         };
         for (size_t i = 0; i < ARRAY_LEN(unable); i++)
                 if (unable[i].asked)
                         return err_set(err, -ENOTSUP, "%s is not available here", unable[i].field);
+        return 0;
+}
+
+static int check_layers(const struct launch_spec *s, struct err *err)
+{
+        if (s->n_layers > BOX_LAYERS_MAX)
+                return bad(err, "layers", "at most 64");
+        if ((s->n_layers || s->disk_backed) && s->profile != BOX_RUN && s->profile != BOX_BUILD)
+                return bad(err, "layers, disk_backed", "none for a program of ours");
+        for (uint32_t i = 0; i < s->n_layers; i++) {
+                if (!layer_key_valid(s->layers[i].key))
+                        return bad(err, "layers.key", "64 hexadecimal digits");
+                for (uint32_t k = 0; k < i; k++)
+                        if (str_eq(s->layers[i].key, s->layers[k].key))
+                                return bad(err, "layers", "each layer once");
+        }
         return 0;
 }
 
@@ -124,8 +138,8 @@ int spec_check(const struct launch_spec *s, struct err *err)
 {
         if (!id_valid(s->id))
                 return bad(err, "id", "an id");
-        if (!str_eq(s->image, "host"))
-                return bad(err, "image", "'host'");
+        if (!str_is_name(s->image) || (!s->n_layers && !str_eq(s->image, "host")))
+                return bad(err, "image", "'host', or a name and its layers");
         if (s->hostname[0] && !str_is_name(s->hostname))
                 return bad(err, "hostname", "a name of [a-z0-9-]");
         if (s->owner[0] && !str_is_name(s->owner))
@@ -141,6 +155,11 @@ int spec_check(const struct launch_spec *s, struct err *err)
                 r = check_tty(s->tty, s->rows, s->cols, err);
         if (r == 0)
                 r = check_unable(s, err);
+        if (r < 0)
+                return r;
+        if (s->disk_backed > 1)
+                return bad(err, "disk_backed", "0 or 1");
+        r = check_layers(s, err);
         if (r < 0)
                 return r;
         if (s->n_mounts > BOX_VOLUMES_MAX)

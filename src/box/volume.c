@@ -7,8 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define REMOVED       "removed" /* volumes whose files are still to go */
-#define SWEEP_ENTRIES 300       /* a hundredth of a second or two, in which nothing starts */
+#define SWEEP_ENTRIES 300 /* a hundredth of a second or two, in which nothing starts */
 
 int volume_create(struct box_host *h, const char *id, struct err *err)
 {
@@ -29,8 +28,8 @@ int volume_remove(struct box_host *h, const char *id, struct err *err)
 {
         if (!id_valid(id))
                 return err_set(err, -EINVAL, "volume: expected an id");
-        int r = dir_ensure_at(h->state, REMOVED, 0700);
-        auto_close int to = r < 0 ? r : dir_open_at(h->state, REMOVED);
+        int r = dir_ensure_at(h->state, VOLUME_REMOVED, 0700);
+        auto_close int to = r < 0 ? r : dir_open_at(h->state, VOLUME_REMOVED);
         if (to < 0)
                 return err_sys(err, to, "state directory");
         if (renameat(h->volumes, id, to, id) < 0 && errno != ENOENT)
@@ -40,7 +39,7 @@ int volume_remove(struct box_host *h, const char *id, struct err *err)
 
 int volume_sweep(struct box_host *h)
 {
-        return tree_remove_some_at(h->state, REMOVED, SWEEP_ENTRIES);
+        return tree_remove_some_at(h->state, VOLUME_REMOVED, SWEEP_ENTRIES);
 }
 
 /* The user namespace that maps ids on disk (slot 0) to those of a slot. */
@@ -53,6 +52,19 @@ static int idmap(struct box_host *h, uint32_t slot, struct err *err)
         return h->idmaps[slot];
 }
 
+int slot_mount(struct box_host *h, int dir, uint32_t slot, int attrs, struct err *err)
+{
+        auto_close int fd = mount_copy(dir, "", false, err);
+        int r = fd < 0 ? fd : 0;
+        if (r == 0 && h->facts.rootful) {
+                int userns = idmap(h, slot, err);
+                r = userns < 0 ? userns : mount_idmap(fd, userns, err);
+        }
+        if (r == 0)
+                r = mount_set(fd, attrs, err);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
 int volume_mount(struct box_host *h, const struct launch_mount *m, uint32_t slot, struct err *err)
 {
         auto_close int volume = dir_open_beneath(h->volumes, m->volume);
@@ -61,13 +73,6 @@ int volume_mount(struct box_host *h, const struct launch_mount *m, uint32_t slot
         auto_close int dir = dir_open_beneath(volume, m->subpath);
         if (dir < 0)
                 return err_sys(err, dir, "subpath '%s'", m->subpath);
-        auto_close int fd = mount_copy(dir, "", false, err);
-        int r = fd < 0 ? fd : 0;
-        if (r == 0 && h->facts.rootful) {
-                int userns = idmap(h, slot, err);
-                r = userns < 0 ? userns : mount_idmap(fd, userns, err);
-        }
-        if (r == 0)
-                r = mount_set(fd, MOUNT_NOSUID | MOUNT_NODEV | (m->read_only ? MOUNT_RO : 0), err);
-        return r < 0 ? r : TAKE_FD(fd);
+        return slot_mount(h, dir, slot, MOUNT_NOSUID | MOUNT_NODEV | (m->read_only ? MOUNT_RO : 0),
+                          err);
 }

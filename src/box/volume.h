@@ -4,6 +4,8 @@
 #pragma once
 #include "box/host.h"
 
+#define VOLUME_REMOVED "removed" /* directory of what still has files to go */
+
 MUST_CHECK int volume_create(struct box_host *h, const char *id, struct err *err);
 /* Gone at once; what was in it goes by volume_sweep. 0 also when there is none. */
 MUST_CHECK int volume_remove(struct box_host *h, const char *id, struct err *err);
@@ -12,3 +14,6 @@ MUST_CHECK int volume_sweep(struct box_host *h);
 /* A detached mount of the volume's directory for the sandbox in that slot. */
 MUST_CHECK int volume_mount(struct box_host *h, const struct launch_mount *m, uint32_t slot,
                             struct err *err);
+/* A detached mount of a directory of ours for the sandbox in that slot: what slot 0 owns on disk, it
+ * owns inside. */
+MUST_CHECK int slot_mount(struct box_host *h, int dir, uint32_t slot, int attrs, struct err *err);

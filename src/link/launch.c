@@ -110,9 +110,9 @@ static const struct wire_field stats_fields[] = {
         WIRE_U64(T, pids),      WIRE_U64(T, io_read_bytes), WIRE_U64(T, io_write_bytes),
         WIRE_U64(T, oom_kills), WIRE_U32(T, frozen),        WIRE_END};
 #undef T
-static const struct wire_field layer_commit_fields[] = {WIRE_STR(struct launch_layer_commit, id),
-                                                        WIRE_STR(struct launch_layer_commit, key),
-                                                        WIRE_END};
+static const struct wire_field layer_commit_fields[] = {
+        WIRE_STR(struct launch_layer_commit, id), WIRE_STR(struct launch_layer_commit, key),
+        WIRE_STR(struct launch_layer_commit, from), WIRE_END};
 
 static const struct wire_type id = {"id", sizeof(struct launch_id), id_fields};
 static const struct wire_type empty = {"empty", sizeof(struct launch_empty), empty_fields};

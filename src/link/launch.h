@@ -192,6 +192,7 @@ struct launch_stats {
 struct launch_layer_commit {
         char id[ID_TEXT_LEN + 1];
         char key[65];
+        char from[128]; /* a directory of what it wrote that becomes the layer; "" all of it */
 };
 
 extern const struct link_spec launch_link;

@@ -33,6 +33,19 @@ int caps_drop(struct err *err)
         return syscall(SYS_capset, &head, none) < 0 ? err_sys(err, -errno, "capabilities") : 0;
 }
 
+int caps_keep(uint64_t caps, struct err *err)
+{
+        struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct d[2] = {{(uint32_t)caps, (uint32_t)caps, 0}, {0}};
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+                return err_sys(err, -errno, "ambient capabilities");
+        for (int cap = 0; cap < 64; cap++)
+                if (!(caps >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+                    errno != EINVAL)
+                        return err_sys(err, -errno, "bounding capabilities");
+        return syscall(SYS_capset, &head, d) < 0 ? err_sys(err, -errno, "capabilities") : 0;
+}
+
 static int field(const char *text, const char *key, int base, uint64_t *ret)
 {
         const char *at = strstr(text, key);

@@ -5,6 +5,13 @@
 /* Empties the bounding and ambient sets and locks the securebits so that no later change of uid or
  * exec can bring a capability back. Needs CAP_SETPCAP in the caller's user namespace. */
 MUST_CHECK int caps_lock(struct err *err);
+/* Only these are left, in the bounding set as well, and only as far as the caller has them; root
+ * inside keeps them over an exec. The securebits are not locked: changing the user drops them. */
+MUST_CHECK int caps_keep(uint64_t caps, struct err *err);
+#define CAPS_BUILD                                                                                 \
+        (1u << 0 /* CHOWN */ | 1u << 1 /* DAC_OVERRIDE */ | 1u << 3 /* FOWNER */ |                 \
+         1u << 4 /* FSETID */ | 1u << 5 /* KILL */ | 1u << 6 /* SETGID */ | 1u << 7 /* SETUID */ | \
+         1u << 10 /* NET_BIND_SERVICE */ | 1u << 18 /* SYS_CHROOT */)
 /* Empties effective, permitted and inheritable. */
 MUST_CHECK int caps_drop(struct err *err);
 

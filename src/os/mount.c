@@ -117,10 +117,20 @@ void mount_detach(int dirfd, const char *path)
         syscall(SYS_umount2, at, MNT_DETACH_ | UMOUNT_NOFOLLOW_);
 }
 
-int dir_open_beneath(int dirfd, const char *path)
+static int open_below(int dirfd, const char *path, uint64_t more)
 {
         struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
                                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-                                          RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
+                                          RESOLVE_NO_MAGICLINKS | more};
         return sys(syscall(SYS_openat2, dirfd, *path ? path : ".", &how, sizeof how));
+}
+
+int dir_open_beneath(int dirfd, const char *path)
+{
+        return open_below(dirfd, path, RESOLVE_NO_XDEV);
+}
+
+int dir_open_within(int dirfd, const char *path)
+{
+        return open_below(dirfd, path, 0);
 }

@@ -39,3 +39,5 @@ MUST_CHECK int mount_unshare_propagation(struct err *err);
 void mount_detach(int dirfd, const char *path);
 /* A directory below dirfd, no link or mount crossed on the way; O_PATH. path "" = dirfd. */
 MUST_CHECK int dir_open_beneath(int dirfd, const char *path);
+/* The same, and what is mounted there is entered. */
+MUST_CHECK int dir_open_within(int dirfd, const char *path);

@@ -29,16 +29,18 @@ pid_t ns_fork(uint64_t flags, int cgroup_fd, int *ret_pidfd, struct err *err)
         return (pid_t)pid;
 }
 
-static int write_map(int proc, const char *name, const struct ns_map *m, struct err *err)
+static int write_map(int proc, const char *name, const struct ns_map *m, bool and_root,
+                     struct err *err)
 {
-        char text[64];
-        snprintf(text, sizeof text, "%u %u %u\n", m->inside, m->outside, m->count);
+        char text[96];
+        snprintf(text, sizeof text, "%u %u %u\n%s", m->inside, m->outside, m->count,
+                 and_root ? "0 0 1\n" : "");
         int r = file_poke_at(proc, name, text);
         return r < 0 ? err_sys(err, r, "%s", name) : 0;
 }
 
-int ns_write_maps(pid_t pid, const struct ns_map *uids, const struct ns_map *gids,
-                  bool deny_setgroups, struct err *err)
+static int write_maps(pid_t pid, const struct ns_map *uids, const struct ns_map *gids,
+                      bool deny_setgroups, bool and_root, struct err *err)
 {
         char path[32] = "/proc/self"; /* not getpid(): this /proc may be another pid namespace's */
         if (pid)
@@ -49,8 +51,14 @@ int ns_write_maps(pid_t pid, const struct ns_map *uids, const struct ns_map *gid
         int r = deny_setgroups ? file_poke_at(proc, "setgroups", "deny") : 0;
         if (r < 0)
                 return err_sys(err, r, "setgroups");
-        r = write_map(proc, "uid_map", uids, err);
-        return r < 0 ? r : write_map(proc, "gid_map", gids, err);
+        r = write_map(proc, "uid_map", uids, and_root, err);
+        return r < 0 ? r : write_map(proc, "gid_map", gids, and_root, err);
+}
+
+int ns_write_maps(pid_t pid, const struct ns_map *uids, const struct ns_map *gids,
+                  bool deny_setgroups, struct err *err)
+{
+        return write_maps(pid, uids, gids, deny_setgroups, false, err);
 }
 
 int ns_user(const struct ns_map *map, struct err *err)
@@ -64,7 +72,7 @@ int ns_user(const struct ns_map *map, struct err *err)
                         pause();
         char path[48];
         snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
-        int r = ns_write_maps(pid, map, map, false, err);
+        int r = write_maps(pid, map, map, false, true, err);
         int fd = r < 0 ? r : open(path, O_RDONLY | O_CLOEXEC);
         if (r == 0 && fd < 0)
                 fd = err_sys(err, -errno, "%s", path);

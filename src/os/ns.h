@@ -17,7 +17,8 @@ struct ns_map {
 MUST_CHECK int ns_write_maps(pid_t pid, const struct ns_map *uids, const struct ns_map *gids,
                              bool deny_setgroups, struct err *err);
 /* A user namespace with that map for uids and gids and no process in it, as a descriptor: for
- * idmapped mounts. */
+ * idmapped mounts. Root is itself in it as well: overlayfs makes files in an upper layer as who
+ * mounted it and gives them away then. */
 MUST_CHECK int ns_user(const struct ns_map *map, struct err *err);
 /* Brings the loopback interface of the caller's network namespace up. */
 MUST_CHECK int ns_loopback_up(struct err *err);

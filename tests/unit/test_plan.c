@@ -58,9 +58,9 @@ TEST(the_order_is_the_one_that_closes_doors)
         auto_free char *t = printed(&s, &facts);
         CHECK(strncmp(t, "root 16777216\n", 14) == 0);
         CHECK_INT(at(t, "directory work/in 0755"), <, at(t, "view work work"));
-        CHECK_INT(at(t, "view work work"), <, at(t, "tree work/in/deep 4"));
+        CHECK_INT(at(t, "view work work"), <, at(t, "tree work/in/deep 10"));
         CHECK_INT(at(t, "proc proc"), <, at(t, "mask proc/kcore"));
-        CHECK_INT(at(t, "tree work/in/deep 4"), <, at(t, "seal"));
+        CHECK_INT(at(t, "tree work/in/deep 10"), <, at(t, "seal"));
         CHECK_INT(at(t, "mask proc/acpi"), <, at(t, "seal"));
         CHECK_INT(at(t, "seal"), <, at(t, "pivot"));
         CHECK_INT(at(t, "pivot"), <, at(t, "limits"));

@@ -327,3 +327,19 @@ TEST(the_kernel_takes_every_filter)
         }
         CHECK(seccomp_find("nothing") == NULL);
 }
+
+/* build.policy is a copy: the two may differ in chroot only. */
+TEST(a_build_may_do_what_a_sandbox_may_and_chroot)
+{
+        static const uint64_t args[] = {0,      1,       2,    16,   17,         0x10000,   0x5412,
+                                        0x541c, 0x20000, 1024, 1026, 0x40000000, 0xffffffff};
+        for (int nr = 0; nr < 512; nr++)
+                for (size_t i = 0; i < ARRAY_LEN(args) * ARRAY_LEN(args); i++) {
+                        uint64_t a = args[i % ARRAY_LEN(args)], b = args[i / ARRAY_LEN(args)];
+                        if (nr != SYS_chroot &&
+                            decide("build", nr, a, b) != decide("sandbox", nr, a, b))
+                                test_failed(__FILE__, __LINE__, "call %d differs", nr);
+                }
+        CHECK_INT(decide("build", SYS_chroot, 0, 0), ==, SECCOMP_RET_ALLOW);
+        CHECK_INT(decide("build", SYS_mount, 0, 0), ==, SECCOMP_RET_ERRNO | EPERM);
+}

@@ -49,6 +49,11 @@ TEST(a_good_specification_passes)
         CHECK_INT(spec_check(&s, NULL), ==, 0);
 }
 
+static void layer(struct launch_spec *s, int i, char digit)
+{
+        memset(s->layers[i].key, digit, 64);
+}
+
 #define REFUSE(field, change)                                                                      \
         do {                                                                                       \
                 struct launch_spec s = good();                                                     \
@@ -84,6 +89,27 @@ TEST(every_bound_is_held_and_named)
         REFUSE("disk_bytes", s.disk_bytes = UINT64_MAX);
         REFUSE("wall_ms", s.wall_ms = BOX_WALL_MS_MAX + 1);
         REFUSE("mounts", s.n_mounts = BOX_VOLUMES_MAX + 1);
+        REFUSE("image", snprintf(s.image, sizeof s.image, "mine"));
+        REFUSE("disk_backed", s.disk_backed = 2);
+        REFUSE("disk_backed", (s.disk_backed = 1, s.profile = BOX_FILES));
+        REFUSE("layers", s.n_layers = BOX_LAYERS_MAX + 1);
+        REFUSE("layers.key", s.n_layers = 1);
+        REFUSE("layers.key", (s.n_layers = 1, layer(&s, 0, 'g')));
+        REFUSE("each layer once", (s.n_layers = 2, layer(&s, 0, 'a'), layer(&s, 1, 'a')));
+}
+
+TEST(layers_are_accepted)
+{
+        struct launch_spec s = good();
+        struct err err = {0};
+        s.n_layers = 2;
+        layer(&s, 0, 'a');
+        layer(&s, 1, 'b');
+        CHECK_INT(spec_check(&s, &err), ==, 0);
+        snprintf(s.image, sizeof s.image, "mine");
+        CHECK_INT(spec_check(&s, &err), ==, 0);
+        s.profile = BOX_BUILD;
+        CHECK_INT(spec_check(&s, &err), ==, 0);
 }
 
 #define UNABLE(field, change)                                                                      \
@@ -97,8 +123,6 @@ TEST(every_bound_is_held_and_named)
 
 TEST(what_launch_cannot_do_is_refused_by_name)
 {
-        UNABLE("layers", s.n_layers = 1);
-        UNABLE("disk_backed", s.disk_backed = 1);
         UNABLE("network", s.network = BOX_NET_PROXY);
         UNABLE("policy", s.policy = slice_of("allow x"));
         UNABLE("secrets", s.n_secrets = 1);
@@ -106,7 +130,6 @@ TEST(what_launch_cannot_do_is_refused_by_name)
         UNABLE("idle_ms", s.idle_ms = 1);
         UNABLE("cpu_ms", s.cpu_ms = 1);
         UNABLE("driver", snprintf(s.driver, sizeof s.driver, "runsc"));
-        UNABLE("profile", s.profile = BOX_BUILD);
 }
 
 TEST(every_bound_of_an_exec_is_held_and_named)
