@@ -91,11 +91,11 @@ TEST(every_bound_is_held_and_named)
         REFUSE("mounts", s.n_mounts = BOX_VOLUMES_MAX + 1);
         REFUSE("image", snprintf(s.image, sizeof s.image, "mine"));
         REFUSE("disk_backed", s.disk_backed = 2);
-        REFUSE("disk_backed", (s.disk_backed = 1, s.profile = BOX_FILES));
+        REFUSE("layers, disk_backed", (s.disk_backed = 1, s.profile = BOX_FILES));
         REFUSE("layers", s.n_layers = BOX_LAYERS_MAX + 1);
         REFUSE("layers.key", s.n_layers = 1);
         REFUSE("layers.key", (s.n_layers = 1, layer(&s, 0, 'g')));
-        REFUSE("each layer once", (s.n_layers = 2, layer(&s, 0, 'a'), layer(&s, 1, 'a')));
+        REFUSE("layers", (s.n_layers = 2, layer(&s, 0, 'a'), layer(&s, 1, 'a')));
 }
 
 TEST(layers_are_accepted)
