@@ -72,6 +72,7 @@ static void on_init(void *ctx, const struct peer_answer *a)
         log_info("box.adopted", kv("id", b->j.result.id));
         box_watch(b);
         box_execs_check(b);
+        box_watch_limits(b, true);
 }
 
 /* The stdio of an exec is stored under the exec's own id. */

@@ -54,6 +54,7 @@ void box_free(struct box *b)
         unwatch(b);
         loop_timer_remove(b->timer);
         box_execs_free(b);
+        box_unwatch_limits(b);
         spawned_close_stdio(&b->s, true, true);
         closep(&b->command);
         free(b);
@@ -229,12 +230,14 @@ void box_watch(struct box *b)
 int box_signal(struct box *b, uint32_t signal)
 {
         struct init_signal s = {signal};
+        box_wake(b);
         return box_send(b, INIT_SIGNAL, &s);
 }
 
 int box_stop(struct box *b, uint64_t grace_ms, uint32_t reason)
 {
         struct init_stop s = {grace_ms};
+        box_wake(b);
         if (!b->j.stop_reason || b->j.stop_reason == BOX_KILLED) {
                 b->j.stop_reason = reason;
                 box_write_journal(b);

@@ -33,6 +33,10 @@ struct box {
         uint64_t received_us;
         struct exec *execs; /* requests that are not answered yet: exec.c */
         uint64_t next_id;   /* of requests to init */
+        /* what launch watches: watch.c */
+        struct loop_timer *watch;
+        uint64_t cpu_us, looked_ms, idle_since_ms, oom_kills;
+        bool touched, frozen, froze_idle; /* frozen by look(), not by FREEZE */
         /* of its end */
         bool exited, stop_sent;
         struct init_exited exit;
@@ -82,6 +86,15 @@ void box_execs_check(struct box *b);
 void box_execs_ended(struct box *b);
 void box_execs_drop(struct box *b); /* keep's copies of their descriptors */
 void box_execs_free(struct box *b);
+
+/* watch.c: idleness, processor time, freezing. */
+void box_watch_limits(struct box *b, bool adopted); /* from now on, as the journal says */
+void box_unwatch_limits(struct box *b);
+void box_touch(struct box *b); /* it is used: not idle, and thawed if it was frozen for that */
+void box_wake(struct box *b);  /* and thawed whoever froze it */
+MUST_CHECK int box_freeze(struct box *b, bool on);
+bool box_had_oom(struct box *b); /* since it was asked last */
+void box_stats(struct box *b, struct launch_stats *ret);
 
 /* make.c, in the order of a life. */
 /* Owns command; answers rq now or later. */

@@ -169,6 +169,10 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
         HANDLER(asker, exec)                                                                       \
         HANDLER(asker, exec_signal)                                                                \
         HANDLER(asker, exec_forget)                                                                \
+        HANDLER(asker, touch)                                                                      \
+        HANDLER(asker, stats)                                                                      \
+        HANDLER(asker, freeze)                                                                     \
+        HANDLER(asker, thaw)                                                                       \
         HANDLER(asker, exec_list)                                                                  \
         HANDLER(asker, volume_create)                                                              \
         HANDLER(asker, volume_remove)                                                              \
@@ -187,6 +191,10 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 {LAUNCH_EXEC_SIGNAL, asker##_exec_signal},                                         \
                 {LAUNCH_EXEC_FORGET, asker##_exec_forget},                                         \
                 {LAUNCH_EXEC_LIST, asker##_exec_list},                                             \
+                {LAUNCH_TOUCH, asker##_touch},                                                     \
+                {LAUNCH_STATS, asker##_stats},                                                     \
+                {LAUNCH_FREEZE, asker##_freeze},                                                   \
+                {LAUNCH_THAW, asker##_thaw},                                                       \
                 {LAUNCH_VOLUME_CREATE, asker##_volume_create},                                     \
                 {LAUNCH_VOLUME_REMOVE, asker##_volume_remove},                                     \
                 {LAUNCH_LAYER_HAVE, asker##_layer_have},                                           \

@@ -54,6 +54,8 @@ static void fill_result(struct box *b, const struct cgroup_stats *stats)
         r->cpu_us = stats->cpu_us;
         r->peak_memory_bytes = stats->peak_memory_bytes;
         r->oom_kills = stats->oom_kills;
+        r->io_read_bytes = stats->io_read_bytes;
+        r->io_write_bytes = stats->io_write_bytes;
         if (known) {
                 r->reason = reasons[b->exit.reason];
                 r->exit_code = b->exit.exit_code & 0xff;
@@ -88,6 +90,7 @@ void box_ended(struct box *b)
                 return; /* the answers of keep come back to us first */
         loop_timer_remove(b->timer);
         b->timer = NULL;
+        box_unwatch_limits(b);
         all->slots[b->j.slot] = false;
         if (b->j.stage == JOURNAL_MAKING) {
                 err_set(&err, -EIO, "init ended before it was ready");
@@ -118,6 +121,7 @@ void box_lost(struct box *b, const char *cause)
 {
         struct boxes *all = b->all;
         struct launch_result *r = &b->j.result;
+        box_unwatch_limits(b);
         cgroup_kill(all->c.host->cgroups, b->j.group);
         r->reason = BOX_LOST;
         r->state = BOX_ENDED;

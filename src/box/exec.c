@@ -164,6 +164,7 @@ void box_exec(struct box *b, const struct launch_exec *rq, int command, struct p
 {
         struct err err = {0};
         struct exec *e = xcalloc(1, sizeof *e);
+        box_wake(b);
         *e = (struct exec){.next = b->execs,
                            .rq = peer,
                            .received_us = clock_boot_us(),
@@ -248,6 +249,8 @@ void box_exec_exited(struct box *b, const struct init_exec_exited *x)
         r->exit_code = x->exit_code & 0xff;
         r->signal = x->signal & 0x7f;
         r->run_ms = x->run_ms;
+        if (r->reason == BOX_SIGNAL && r->signal == SIGKILL && box_had_oom(b))
+                r->reason = BOX_OOM;
         if (e && !e->rq) {
                 drop_record(b, e->id);
                 drop_pending(b, e);
@@ -264,6 +267,7 @@ int box_exec_signal(struct box *b, const char *exec, uint32_t signal)
 {
         struct init_exec_signal s = {.signal = signal};
         snprintf(s.exec, sizeof s.exec, "%s", exec);
+        box_wake(b);
         return box_send(b, INIT_EXEC_SIGNAL, &s);
 }
 

@@ -254,7 +254,8 @@ static void find_cgroups(struct box_host *h, bool none)
 {
         h->cgroups = none ? cgroup_host_none() : cgroup_host_new(NULL);
         for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-                if (!cgroup_has(h->cgroups, (enum cgroup_controller)c)) {
+                if (c != CGROUP_IO && c != CGROUP_FREEZER &&
+                    !cgroup_has(h->cgroups, (enum cgroup_controller)c)) {
                         char text[32];
                         snprintf(text, sizeof text, "%s limit",
                                  cgroup_controller_text((enum cgroup_controller)c));

@@ -15,10 +15,11 @@ struct journal {
         char asker[16]; /* the role to tell about the end */
         uint32_t slot;
         char group[ID_TEXT_LEN +
-                   1];         /* of its control group: its id, or that it was made ahead under */
-        uint64_t released_ms;  /* clock_boot_ms */
-        uint32_t stop_reason;  /* why it was stopped; 0 = it was not */
-        uint32_t init_version; /* of the link to its init */
+                   1];        /* of its control group: its id, or that it was made ahead under */
+        uint64_t released_ms; /* clock_boot_ms */
+        uint64_t wall_ms, idle_ms, freeze_ms, cpu_ms; /* of the specification: watch.c */
+        uint32_t stop_reason;                         /* why it was stopped; 0 = it was not */
+        uint32_t init_version;                        /* of the link to its init */
         struct launch_result result;
         uint32_t n_volumes;
         struct launch_id volumes[BOX_VOLUMES_MAX]; /* in use while it runs */

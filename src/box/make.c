@@ -170,6 +170,10 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         for (uint32_t i = 0; i < spec->n_layers; i++)
                 memcpy(j->layers[i].key, spec->layers[i].key, sizeof j->layers[i].key);
         j->disk_bytes = spec->disk_bytes;
+        j->wall_ms = spec->wall_ms;
+        j->idle_ms = spec->idle_ms;
+        j->freeze_ms = spec->freeze_ms;
+        j->cpu_ms = spec->cpu_ms;
         b->start.wall_ms = spec->wall_ms;
         snprintf(b->start.workdir, sizeof b->start.workdir, "%s",
                  spec->workdir[0] ? spec->workdir : BOX_WORKDIR);
@@ -182,6 +186,8 @@ static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
         struct boxes *all = b->all;
         if (!all->c.peer(all->c.peer_ctx, "keep"))
                 return err_set(err, -EAGAIN, "the descriptor store is not there");
+        if (spec->cpu_ms && !cgroup_accounts_cpu(all->c.host->cgroups))
+                return err_set(err, -ENOTSUP, "cpu_ms: this host does not say what time it took");
         int64_t size = memfd_sealed_size(b->command);
         if (size < 8 || size > ARGS_BYTES_MAX)
                 return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
@@ -265,6 +271,7 @@ void box_started(struct box *b, const struct link_message *m)
                 box_fail(b, &err);
                 return;
         }
+        box_watch_limits(b, false);
         b->created.start_us = clock_boot_us() - b->received_us;
         b->j.result.start_us = b->created.start_us;
         if (b->rq)

@@ -59,8 +59,6 @@ static int check_unable(const struct launch_spec *s, struct err *err)
                 {"policy: a policy without a network", s->policy.len},
                 {"secrets: file secrets", s->n_secrets},
                 {"gpus: a GPU", s->n_gpus},
-                {"idle_ms: an idle time limit", s->idle_ms},
-                {"cpu_ms: a limit of processor time", s->cpu_ms},
                 {"driver: a driver other than ns", s->driver[0] && !str_eq(s->driver, "ns")},
         };
         for (size_t i = 0; i < ARRAY_LEN(unable); i++)
@@ -99,6 +97,8 @@ static int check_limits(const struct launch_spec *s, struct err *err)
                 return bad(err, "wall_ms", "at most thirty days");
         if (s->idle_ms > BOX_WALL_MS_MAX)
                 return bad(err, "idle_ms", "at most thirty days");
+        if (s->freeze_ms > BOX_WALL_MS_MAX)
+                return bad(err, "freeze_ms", "at most thirty days");
         if (s->cpu_ms > BOX_CPU_MS_MAX)
                 return bad(err, "cpu_ms", "at most thirty days");
         return 0;

@@ -105,3 +105,43 @@ BOX_VERB(exec_list)
                                 peer_reply(rq, &b->j.execs[i], NULL, 0, true);
         peer_reply(rq, &(struct launch_exec_result){0}, NULL, 0, false);
 }
+
+/* An event: nobody is told that there is no such sandbox. */
+BOX_VERB(touch)
+{
+        (void)rq, (void)fds, (void)n_fds;
+        const struct launch_id *q = req;
+        struct box *b = box_find(all, q->id);
+        if (b && str_eq(b->j.asker, asker) && b->j.stage == JOURNAL_RUNNING)
+                box_touch(b);
+}
+
+BOX_VERB(stats)
+{
+        (void)fds, (void)n_fds;
+        const struct launch_id *q = req;
+        struct box *b = box_own(all, asker, q->id, rq);
+        struct launch_stats s;
+        if (!b || !box_ready(b, rq))
+                return;
+        box_stats(b, &s);
+        peer_reply(rq, &s, NULL, 0, false);
+}
+
+static void freeze_or_thaw(struct box *b, struct peer_request *rq, bool on)
+{
+        if (b && box_ready(b, rq))
+                box_done(rq, box_freeze(b, on));
+}
+
+BOX_VERB(freeze)
+{
+        (void)fds, (void)n_fds;
+        freeze_or_thaw(box_own(all, asker, ((const struct launch_id *)req)->id, rq), rq, true);
+}
+
+BOX_VERB(thaw)
+{
+        (void)fds, (void)n_fds;
+        freeze_or_thaw(box_own(all, asker, ((const struct launch_id *)req)->id, rq), rq, false);
+}

@@ -1,4 +1,5 @@
-/* verbs.h - what may be asked about a sandbox that runs: signals and execs. Handlers of link/launch.h
+/* verbs.h - what may be asked about a sandbox that runs: signals, execs, figures,
+ * freezing. Handlers of link/launch.h
  * for the tables in boxes.c; fds stays the caller's but for what is taken out of it. */
 #pragma once
 #include "box/box.h"
@@ -10,6 +11,10 @@ bool box_ready(struct box *b, struct peer_request *rq);
         void on_##verb(struct boxes *all, const char *asker, struct peer_request *rq,              \
                        const void *req, int *fds, uint32_t n_fds)
 BOX_VERB(signal);
+BOX_VERB(touch);
+BOX_VERB(stats);
+BOX_VERB(freeze);
+BOX_VERB(thaw);
 BOX_VERB(exec);
 BOX_VERB(exec_signal);
 BOX_VERB(exec_forget);

@@ -102,6 +102,7 @@ struct launch_spec {
         uint64_t disk_bytes;       /* writable tmpfs */
         uint64_t wall_ms;          /* 0 = none, here and below */
         uint64_t idle_ms;          /* without an exec, a TOUCH or one percent of a core */
+        uint64_t freeze_ms;        /* as long idle: frozen, until an EXEC, a SIGNAL or a TOUCH */
         uint64_t cpu_ms;           /* processor time of all of it */
         uint64_t output_bytes_max; /* held by the asker, which STOPs with BOX_OUTPUT */
         struct slice policy;       /* for vault, unread */

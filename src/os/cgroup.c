@@ -1,4 +1,4 @@
-#include "os/cgroup.h"
+#include "os/cgroup_impl.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -7,18 +7,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define PARENT     "paddock"
-#define OWN_LEAF   "paddock-roles" /* v2: where the processes of a group with children live */
-#define NAME_BYTES 64
-#define FILE_BYTES 4096
-
-static const char *const names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu"};
-
-struct cgroup_host {
-        int v2; /* .../paddock in the v2 tree, or -1 */
-        bool v2_has[CGROUP_CONTROLLERS];
-        int v1[CGROUP_CONTROLLERS]; /* .../paddock of that controller's hierarchy, or -1 */
-};
+#define PARENT   "paddock"
+#define OWN_LEAF "paddock-roles" /* v2: where the processes of a group with children live */
+static const char *const names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu", "io", "freezer"};
 
 const char *cgroup_controller_text(enum cgroup_controller c)
 {
@@ -115,18 +106,6 @@ static int make_parent(int own)
         return fd;
 }
 
-static int read_text(int dir, const char *path, char *ret, size_t size)
-{
-        auto_close int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        ssize_t n = read(fd, ret, size - 1);
-        if (n < 0)
-                return -errno;
-        ret[n] = 0;
-        return (int)n;
-}
-
 /* v2: a group with children that have controllers may not hold processes itself (except the root of
  * the tree), so those of ours move into a leaf. */
 static int empty_own(int own)
@@ -134,7 +113,7 @@ static int empty_own(int own)
         char pids[16384];
         if (mkdirat(own, OWN_LEAF, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        int r = read_text(own, "cgroup.procs", pids, sizeof pids);
+        int r = cgroup_read(own, "cgroup.procs", pids, sizeof pids);
         for (char *p = pids, *next; r > 0 && *p; p = next) {
                 next = p + strcspn(p, "\n");
                 if (*next)
@@ -149,8 +128,8 @@ static int empty_own(int own)
 static void enable_v2(struct cgroup_host *h, int own)
 {
         for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
-                char have[FILE_BYTES], word[16];
-                if (read_text(own, "cgroup.controllers", have, sizeof have) < 0 ||
+                char have[CGROUP_FILE_BYTES], word[16];
+                if (cgroup_read(own, "cgroup.controllers", have, sizeof have) < 0 ||
                     !has_word(have, names[c]))
                         continue;
                 snprintf(word, sizeof word, "+%s", names[c]);
@@ -161,6 +140,7 @@ static void enable_v2(struct cgroup_host *h, int own)
                         r = file_poke_at(h->v2, "cgroup.subtree_control", word);
                 h->v2_has[c] = r == 0;
         }
+        h->v2_has[CGROUP_FREEZER] = true; /* part of every group, since Linux 5.2 */
 }
 
 struct cgroup_host *cgroup_host_none(void)
@@ -192,8 +172,8 @@ struct cgroup_host *cgroup_host_new(struct err *why)
         else
                 r = h->v2;
         for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
-                if (h->v2_has[c])
-                        continue;
+                if (h->v2_has[c] || c == CGROUP_IO)
+                        continue; /* io: v2 or not at all, another hierarchy would cost each start */
                 auto_close int dir = open_own(buf_text(&groups), buf_text(&mounts), names[c]);
                 h->v1[c] = dir < 0 ? dir : make_parent(dir);
                 if (h->v1[c] < 0)
@@ -231,18 +211,11 @@ const char *cgroup_mode(const struct cgroup_host *h)
 
 /* ---- one group ---- */
 
-static int poke(int dir, const char *name, const char *file, const char *value)
-{
-        char path[NAME_BYTES + 40];
-        snprintf(path, sizeof path, "%s/%s", name, file);
-        return file_poke_at(dir, path, value);
-}
-
 static int poke_u64(int dir, const char *name, const char *file, uint64_t value)
 {
         char text[24];
         snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-        return poke(dir, name, file, text);
+        return cgroup_poke(dir, name, file, text);
 }
 
 static int limit_memory(const struct cgroup_host *h, const char *name, uint64_t bytes)
@@ -250,9 +223,9 @@ static int limit_memory(const struct cgroup_host *h, const char *name, uint64_t 
         if (h->v2_has[CGROUP_MEMORY]) {
                 int r = poke_u64(h->v2, name, "memory.max", bytes);
                 if (r == 0)
-                        r = poke(h->v2, name, "memory.swap.max", "0");
+                        r = cgroup_poke(h->v2, name, "memory.swap.max", "0");
                 if (r == 0 || r == -ENOENT) /* no swap accounting */
-                        r = poke(h->v2, name, "memory.oom.group", "1");
+                        r = cgroup_poke(h->v2, name, "memory.oom.group", "1");
                 return r;
         }
         int dir = h->v1[CGROUP_MEMORY];
@@ -268,7 +241,7 @@ static int limit_cpu(const struct cgroup_host *h, const char *name, uint32_t mil
         if (h->v2_has[CGROUP_CPU]) {
                 char text[40];
                 snprintf(text, sizeof text, "%llu 100000", (unsigned long long)quota_us);
-                return poke(h->v2, name, "cpu.max", text);
+                return cgroup_poke(h->v2, name, "cpu.max", text);
         }
         return poke_u64(h->v1[CGROUP_CPU], name, "cpu.cfs_quota_us", quota_us);
 }
@@ -318,7 +291,7 @@ static int remove_one(int dir, const char *name)
 int cgroup_make(const struct cgroup_host *h, const char *name, const struct cgroup_limits *limits,
                 struct err *err)
 {
-        if (strlen(name) >= NAME_BYTES || strchr(name, '/'))
+        if (strlen(name) >= CGROUP_NAME_BYTES || strchr(name, '/'))
                 return err_set(err, -EINVAL, "control group name");
         int r = each_dir(h, make_one, name);
         if (r < 0)
@@ -338,7 +311,7 @@ int cgroup_open(const struct cgroup_host *h, const char *name)
 int cgroup_doors(const struct cgroup_host *h, const char *name, int ret[CGROUP_CONTROLLERS],
                  struct err *err)
 {
-        char path[NAME_BYTES + 16];
+        char path[CGROUP_NAME_BYTES + 16];
         snprintf(path, sizeof path, "%s/tasks", name);
         for (int c = 0; c < CGROUP_CONTROLLERS; c++)
                 ret[c] = -1;
@@ -366,11 +339,11 @@ int cgroup_enter(const int doors[CGROUP_CONTROLLERS], struct err *err)
 
 static void kill_listed(int dir, const char *name)
 {
-        char path[NAME_BYTES + 16], pids[16384];
+        char path[CGROUP_NAME_BYTES + 16], pids[16384];
         snprintf(path, sizeof path, "%s/cgroup.procs", name);
         /* New ones may be born while we read: until the list is empty, but not for ever. */
         for (int round = 0; round < 100; round++) {
-                if (read_text(dir, path, pids, sizeof pids) <= 0)
+                if (cgroup_read(dir, path, pids, sizeof pids) <= 0)
                         return;
                 for (char *p = pids, *end; *p; p = end + (*end == '\n')) {
                         long pid = strtol(p, &end, 10);
@@ -384,42 +357,15 @@ static void kill_listed(int dir, const char *name)
 
 void cgroup_kill(const struct cgroup_host *h, const char *name)
 {
-        if (h->v2 >= 0 && poke(h->v2, name, "cgroup.kill", "1") == 0)
+        if (h->v1[CGROUP_FREEZER] >= 0 && cgroup_freeze(h, name, false) < 0)
+                return; /* gone; in v1 what is frozen does not die */
+        if (h->v2 >= 0 && cgroup_poke(h->v2, name, "cgroup.kill", "1") == 0)
                 return;
         if (h->v2 >= 0)
                 kill_listed(h->v2, name); /* before Linux 5.14 */
         for (int c = 0; c < CGROUP_CONTROLLERS; c++)
                 if (h->v1[c] >= 0)
                         kill_listed(h->v1[c], name);
-}
-
-/* The number after `key` (NULL: the first one) in a file of the group; 0 when it is not there. */
-static uint64_t number(int dir, const char *name, const char *file, const char *key)
-{
-        char path[NAME_BYTES + 40], text[FILE_BYTES];
-        snprintf(path, sizeof path, "%s/%s", name, file);
-        if (dir < 0 || read_text(dir, path, text, sizeof text) <= 0)
-                return 0;
-        const char *at = key ? strstr(text, key) : text;
-        return at ? strtoull(at + (key ? strlen(key) : 0), NULL, 10) : 0;
-}
-
-void cgroup_stats_read(const struct cgroup_host *h, const char *name, struct cgroup_stats *ret)
-{
-        struct cgroup_stats s = {0};
-        int memory = h->v1[CGROUP_MEMORY];
-        if (h->v2_has[CGROUP_MEMORY]) {
-                s.peak_memory_bytes = number(h->v2, name, "memory.peak", NULL);
-                s.oom_kills = number(h->v2, name, "memory.events", "oom_kill ");
-        } else if (memory >= 0) {
-                s.peak_memory_bytes = number(memory, name, "memory.max_usage_in_bytes", NULL);
-                s.oom_kills = number(memory, name, "memory.oom_control", "oom_kill ");
-        }
-        s.cpu_us = number(h->v2, name, "cpu.stat", "usage_usec ");
-        if (s.cpu_us == 0)
-                s.cpu_us = number(h->v1[CGROUP_CPU], name, "cpuacct.usage", NULL) / 1000;
-        s.populated = number(h->v2, name, "cgroup.events", "populated ") != 0;
-        *ret = s;
 }
 
 int cgroup_remove(const struct cgroup_host *h, const char *name)

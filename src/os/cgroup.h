@@ -12,7 +12,14 @@
 #include "base/err.h"
 #include <sys/types.h>
 
-enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_CONTROLLERS };
+enum cgroup_controller {
+        CGROUP_MEMORY,
+        CGROUP_PIDS,
+        CGROUP_CPU,
+        CGROUP_IO,      /* figures only */
+        CGROUP_FREEZER, /* in v2 part of every group */
+        CGROUP_CONTROLLERS
+};
 
 struct cgroup_host; /* opaque */
 struct cgroup_limits {
@@ -20,7 +27,8 @@ struct cgroup_limits {
         uint32_t pids, cpu_milli;
 };
 struct cgroup_stats {
-        uint64_t peak_memory_bytes, cpu_us; /* 0 where the kernel does not say */
+        uint64_t memory_bytes, peak_memory_bytes, cpu_us; /* 0 where the kernel does not say */
+        uint64_t pids, io_read_bytes, io_write_bytes;
         uint64_t oom_kills;
         bool populated; /* some process is left */
 };
@@ -52,6 +60,12 @@ MUST_CHECK int cgroup_doors(const struct cgroup_host *h, const char *name,
 MUST_CHECK int cgroup_enter(const int doors[CGROUP_CONTROLLERS], struct err *err);
 /* Kills every process in it. */
 void cgroup_kill(const struct cgroup_host *h, const char *name);
+bool cgroup_accounts_cpu(const struct cgroup_host *h);
+uint64_t cgroup_cpu_us(const struct cgroup_host *h, const char *name);
+/* Nothing of it runs, or all of it again. Returns at once: processes stop within moments. In v2 a
+ * frozen group can be killed, in v1 cgroup_kill thaws it. -ENOTSUP without a freezer. */
+MUST_CHECK int cgroup_freeze(const struct cgroup_host *h, const char *name, bool on);
+bool cgroup_is_frozen(const struct cgroup_host *h, const char *name);
 void cgroup_stats_read(const struct cgroup_host *h, const char *name, struct cgroup_stats *ret);
 /* 0 also when it is not there; -EBUSY while processes are in it. */
 MUST_CHECK int cgroup_remove(const struct cgroup_host *h, const char *name);

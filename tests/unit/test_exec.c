@@ -1,57 +1,8 @@
 /* More commands in a running sandbox, and terminals. */
-#include "box_fixture.h"
+#include "exec_fixture.h"
+#include <libgen.h>
 #include <sys/ioctl.h>
 #include <termios.h>
-
-static const char *const none[] = {NULL};
-
-/* A sandbox with no main command. */
-static struct launch_spec idle_box(struct fixture *f)
-{
-        struct launch_spec s = fx_spec();
-        CHECK_INT(fx_create(f, &s, none), ==, 0);
-        CHECK_INT(f->n_stdio, ==, 3);
-        for (int i = 0; i < 3; i++)
-                close(f->stdio[i]);
-        return s;
-}
-
-static struct launch_exec exec_in(const char *id)
-{
-        struct launch_exec x = {.program = EXEC_COMMAND};
-        snprintf(x.id, sizeof x.id, "%s", id);
-        snprintf(x.exec, sizeof x.exec, "%s", id_new().s);
-        return x;
-}
-
-static int begin(struct fixture *f, const struct launch_exec *x, const char *const *argv)
-{
-        auto_close int fd = fx_command(argv);
-        f->exec_exited = false;
-        return fx_call(f, LAUNCH_EXEC, x, &fd, 1);
-}
-
-static int begin_sh(struct fixture *f, const struct launch_exec *x, const char *script)
-{
-        const char *const argv[] = {"/bin/sh", "-c", script, NULL};
-        int r = begin(f, x, argv);
-        if (r < 0)
-                fprintf(stderr, "exec: %s\n", f->error);
-        return r;
-}
-
-/* Runs the script to its end; its output. */
-static void sh(struct fixture *f, const struct launch_exec *x, const char *script, char *out,
-               size_t size)
-{
-        CHECK_INT(begin_sh(f, x, script), ==, 0);
-        CHECK_INT(f->n_stdio, ==, 3);
-        close(f->stdio[0]);
-        fx_pump(f, &f->exec_exited);
-        CHECK_STR(f->exec_ended.exec, x->exec);
-        fx_drain(f->stdio[1], out, size);
-        close(f->stdio[2]);
-}
 
 static int forget(struct fixture *f, const struct launch_exec *x)
 {
@@ -343,6 +294,58 @@ BOTH(without_a_main_command_it_ends_by_stop_and_by_its_time_limit)
         CHECK_INT(fx_create(f, &s, none), ==, 0);
         fx_pump(f, &f->exited);
         CHECK_INT(f->ended.reason, ==, BOX_WALL);
+}
+
+static void our_files_program_sees_what_the_sandbox_sees(bool rootful)
+{
+        static char libexec[4200];
+        char self[4096];
+        ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+        CHECK_INT(len, >, 0);
+        self[len] = 0;
+        snprintf(libexec, sizeof libexec, "%s/../libexec/paddock", dirname(self));
+        fx_libexec = libexec;
+        struct fixture *f = rootful ? fx_new() : fx_new_with(false, false);
+        struct launch_spec s = idle_box(f);
+        struct launch_exec x = exec_in(s.id), files = exec_in(s.id);
+        char out[64];
+        struct err err = {0};
+        CHECK_INT(f->host->files, >=, 0);
+        sh(f, &x, "mkdir /work/d && echo content > /work/d/file", out, sizeof out);
+        files.program = EXEC_FILES;
+        f->exec_exited = false;
+        CHECK_INT(fx_call(f, LAUNCH_EXEC, &files, NULL, 0), ==, 0);
+        CHECK_INT(f->n_stdio, ==, 3);
+        CLEANUP(buf_done) struct buf rq;
+        struct files_get get = {.path = "work/d/file"};
+        CLEANUP(frames_done) struct frames in;
+        struct frame fr;
+        buf_init(&rq, FRAME_MAX);
+        frames_init(&in, &files_frames);
+        CHECK_INT(frame_put(&rq, &files_frames, FILES_GET, &get, &err), ==, 0);
+        CHECK_INT(fd_write_all(f->stdio[0], rq.data, rq.len), ==, 0);
+        CHECK_INT(frames_read(&in, f->stdio[1], 0, &fr, &err), ==, 1);
+        CHECK_INT(fr.verb, ==, FILES_FILE);
+        CHECK_INT(frames_read(&in, f->stdio[1], 0, &fr, &err), ==, 1);
+        CHECK_INT(fr.verb, ==, FILES_DATA);
+        CHECK(fr.body.len == 8 && memcmp(fr.body.data, "content\n", 8) == 0);
+        close(f->stdio[0]);
+        struct keep_key key = {.name = "stdio"};
+        memcpy(key.id, files.exec, sizeof key.id);
+        CHECK_INT(store_drop(f->store, &key), ==, 3);
+        fx_pump(f, &f->exec_exited);
+        CHECK_INT(f->exec_ended.exit_code, ==, 0);
+        stop_now(f, s.id);
+        fx_free(f);
+        fx_libexec = NULL;
+}
+TEST(our_files_program_sees_what_the_sandbox_sees_rootful)
+{
+        our_files_program_sees_what_the_sandbox_sees(true);
+}
+TEST(our_files_program_sees_what_the_sandbox_sees_rootless)
+{
+        our_files_program_sees_what_the_sandbox_sees(false);
 }
 
 BOTH(two_mebibytes_of_arguments_reach_an_exec)

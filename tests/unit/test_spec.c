@@ -78,6 +78,7 @@ TEST(every_bound_is_held_and_named)
         REFUSE("tty", s.tty = 2);
         REFUSE("rows, cols", s.cols = BOX_TTY_MAX + 1);
         REFUSE("idle_ms", s.idle_ms = BOX_WALL_MS_MAX + 1);
+        REFUSE("freeze_ms", s.freeze_ms = BOX_WALL_MS_MAX + 1);
         REFUSE("cpu_ms", s.cpu_ms = BOX_CPU_MS_MAX + 1);
         REFUSE("cpu_milli", s.cpu_milli = BOX_CPU_MIN - 1);
         REFUSE("cpu_milli", s.cpu_milli = BOX_CPU_MAX + 1);
@@ -127,8 +128,6 @@ TEST(what_launch_cannot_do_is_refused_by_name)
         UNABLE("policy", s.policy = slice_of("allow x"));
         UNABLE("secrets", s.n_secrets = 1);
         UNABLE("gpus", s.n_gpus = 1);
-        UNABLE("idle_ms", s.idle_ms = 1);
-        UNABLE("cpu_ms", s.cpu_ms = 1);
         UNABLE("driver", snprintf(s.driver, sizeof s.driver, "runsc"));
 }
 
