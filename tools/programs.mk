@@ -7,7 +7,7 @@ ARCHIVES := base conf link os net store role box keep vault gate rag api cli ser
 P_paddock := src/cli/main.c         | serve cli role os net link conf base | -ljansson -lyaml
 P_keep    := src/keep/main.c        | keep role os net link base           |
 P_launch  := src/box/launch_main.c  | box role os net link base            |
-P_vault   := src/vault/main.c       | vault role os net link base          |
+P_vault   := src/vault/main.c       | vault role os net link base          | -lcares
 P_gate    := src/gate/main.c        | gate role os net link base           |
 P_rag     := src/rag/main.c         | rag store role os net link base      | -lsqlite3
 P_api     := src/api/main.c         | api store role os net link base      | -lmicrohttpd -lwslay -ljansson -lsqlite3
@@ -15,7 +15,7 @@ P_parse   := src/rag/parse_main.c   | rag link base                        | -lx
 P_files   := src/box/files_main.c   | box link base                        |
 PROGRAMS  := paddock keep launch vault gate rag api parse files
 # Test programs may use everything.
-TEST_LIBS := -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
+TEST_LIBS := -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
 
 # One id for all programs of a build; the generated file changes only when a source does.
 BUILD_ID := $(shell cat VERSION $$(find src -name '*.[ch]' -o -name '*.policy' | LC_ALL=C sort) | sha256sum | cut -c1-64)
@@ -50,7 +50,7 @@ programs: $(foreach p,$(PROGRAMS),$(bin_$(p)))
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # --- system-call filters: policies are text, compiled at build time (os/seccomp.h)
-SECCOMP_FILTERS := sandbox build role-keep role-launch role-vault role-gate role-api role-rag
+SECCOMP_FILTERS := sandbox sandbox-proxy build role-keep role-launch role-vault role-gate role-api role-rag
 $(GEN)/seccomp-compile: tools/seccomp-compile.c
 	@mkdir -p $(@D)
 	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Werror $< -o $@ -lseccomp -lcrypto

@@ -77,6 +77,7 @@ static const struct constant {
         {"PER_QUERY", 0xffffffff},
         {"SECCOMP_SET_FILTER", 1},
         {"SECCOMP_LISTENER", 8},
+        {"SOCK_DGRAM", 2}, /* the bit that SOCK_RAW has as well and SOCK_STREAM has not */
         {"AF_UNIX", 1},
         {"AF_INET", 2},
         {"AF_INET6", 10},

@@ -81,7 +81,10 @@ FIELDS(sandbox_new, STRS("argv", true, "The program and its arguments."), MAP("e
        STR("name", false, "A second create with a name that runs returns the one that runs."),
        U64("memory_bytes", false, NULL), U64("cpu_milli", false, "Thousandths of a core."),
        U64("pids", false, NULL), U64("disk_bytes", false, NULL),
-       U64("timeout_ms", false, "0: none"), LIST("volumes", false, mount, NULL));
+       U64("timeout_ms", false, "0: none"), LIST("volumes", false, mount, NULL),
+       STR("network", false, "none (the default), proxy or, for operators, open"),
+       STRS("allow", false, "Hosts it may reach: NAME[:PORT], *.NAME; network proxy."),
+       STRS("routes", false, "Routes of the configuration that it may use; network proxy."));
 FIELDS(result, U64("exit_code", false, "When it ended by itself."), U64("signal", false, NULL),
        STR("reason", false, "exited, signal, wall, oom, killed or lost"),
        STR("cause", false, "Of lost."), U64("queue_ms", false, NULL),

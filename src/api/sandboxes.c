@@ -1,4 +1,5 @@
 #include "api/box.h"
+#include "api/egress.h"
 #include "api/handlers.h"
 #include "api/job_json.h"
 #include "base/clock.h"
@@ -286,8 +287,14 @@ void sandboxes_post(struct call *c)
         auto_free struct launch_spec *s = xcalloc(1, sizeof *s);
         char name[NAME_TEXT_MAX + 1];
         struct err err = {0};
+        CLEANUP(buf_done) struct buf policy;
+        buf_init(&policy, POLICY_TEXT_MAX);
         memcpy(s->id, id_new().s, sizeof s->id);
         int r = read_spec(c, s, name, &err);
+        if (r == 0)
+                r = egress_read(c, s, &policy, &err);
+        if (r == 0)
+                egress_env(c->body, s);
         auto_close int command = r < 0 ? -1 : command_of(c->body, &err);
         if (r < 0 || command < 0) {
                 call_fail_err(c, &err);

@@ -71,6 +71,7 @@ static void on_init(void *ctx, const struct peer_answer *a)
                 b->lock = TAKE_FD(a->fds[2]);
         log_info("box.adopted", kv("id", b->j.result.id));
         box_watch(b);
+        reach_adopt(b);
         box_execs_check(b);
         box_watch_limits(b, true);
 }
@@ -109,6 +110,7 @@ void boxes_keep_up(struct boxes *all)
                 snprintf(key.id, sizeof key.id, "%s", b->j.result.id);
                 if (b->s.pidfd >= 0 && b->j.stage == JOURNAL_RUNNING) {
                         box_keep_init(b, NULL); /* keep was restarted */
+                        reach_keep(b);
                 } else if (b->s.pidfd < 0 &&
                            (b->j.stage == JOURNAL_RUNNING || b->j.result.reason == BOX_LOST)) {
                         struct question *q = xcalloc(1, sizeof *q);
@@ -118,4 +120,6 @@ void boxes_keep_up(struct boxes *all)
                 }
         }
         peer_call(keep, KEEP_LIST, &any, NULL, 0, on_entry, all);
+        all->asked_keep = true;
+        boxes_reach_synced(all);
 }

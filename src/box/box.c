@@ -28,6 +28,7 @@ struct box *box_add(struct boxes *all, const struct journal *j)
                 memcpy(b->j.group, j->result.id, sizeof b->j.group);
         b->command = b->lock = -1;
         b->next_id = clock_boot_us(); /* no answer to an earlier launch is taken for ours */
+        reach_init(&b->reach);
         b->s = (struct spawned){0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
         b->next = all->first;
         all->first = b;
@@ -56,6 +57,7 @@ void box_free(struct box *b)
         box_execs_free(b);
         box_unwatch_limits(b);
         spawned_close_stdio(&b->s, true, true);
+        reach_done(&b->reach);
         closep(&b->command);
         free(b);
 }
@@ -155,6 +157,7 @@ static void on_message(struct box *b, struct link_message *m)
         union {
                 struct init_hello hello;
                 struct init_exec_exited exec;
+                struct init_listening listening;
                 struct init_failed failed;
                 struct init_exited exited;
         } u;
@@ -171,7 +174,10 @@ static void on_message(struct box *b, struct link_message *m)
         if (m->flags != LINK_EVENT || v->req->size > sizeof u ||
             wire_decode(v->req, m->body.data, m->body.len, &u, NULL) < 0)
                 return; /* from inside the sandbox: nothing to believe */
-        if (m->verb == INIT_HELLO) {
+        if (m->verb == INIT_LISTENING) {
+                if (b->hello || reach_take(&b->reach, m->fds, m->n_fds) < 0)
+                        return; /* nothing of the sort is expected from inside */
+        } else if (m->verb == INIT_HELLO) {
                 box_hello(b, m);
         } else if (m->verb == INIT_FAILED) {
                 err_set(&err,

@@ -9,6 +9,7 @@
 #pragma once
 #include "box/boxes.h"
 #include "box/journal.h"
+#include "box/reach.h"
 #include "box/spawn.h"
 #include "link/init.h"
 #include "link/keep.h"
@@ -18,7 +19,9 @@ struct box {
         struct box *next;
         struct journal j;
         struct spawned s;
-        int lock; /* of the id range; -1 rootless */
+        struct reach reach;
+        const char *filter; /* the name of its system-call filter */
+        int lock;           /* of the id range; -1 rootless */
         struct loop_io *control_io, *pidfd_io;
         struct loop_timer *timer; /* making: gives up; afterwards: removes the control group */
         unsigned tries;
@@ -47,6 +50,8 @@ struct boxes {
         struct box *first;
         struct loop_timer *sweeper; /* removes the files of removed volumes, some at a time */
         bool slots[SLOTS];
+        bool asked_keep; /* what an earlier launch left is being taken on, or was */
+        size_t adopting; /* answers of keep about networks that are still to come */
         char storage[LINK_MESSAGE_MAX];
 };
 

@@ -96,6 +96,7 @@ void box_ended(struct box *b)
                 err_set(&err, -EIO, "init ended before it was ready");
                 box_fail(b, &err);
         }
+        reach_close(b);
         if (b->failed) {
                 box_keep_drop(b, "");
                 box_remove_group(b);
@@ -123,6 +124,7 @@ void box_lost(struct box *b, const char *cause)
         struct launch_result *r = &b->j.result;
         box_unwatch_limits(b);
         cgroup_kill(all->c.host->cgroups, b->j.group);
+        reach_close(b);
         r->reason = BOX_LOST;
         r->state = BOX_ENDED;
         snprintf(r->cause, sizeof r->cause, "%s", cause);

@@ -78,6 +78,26 @@ static int copy_alternatives(int dir, struct err *err)
         return 0;
 }
 
+#define BUNDLE "ca-certificates.crt"
+
+/* Whom the host trusts, for TLS through the proxy: one file, where most programs look for it. */
+static int copy_certificates(int dir, struct err *err)
+{
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, 4u << 20);
+        int r = file_read_at(AT_FDCWD, "/etc/ssl/certs/" BUNDLE, &b);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return err_sys(err, r, BUNDLE);
+        if (mkdirat(dir, "ssl", 0755) < 0 || mkdirat(dir, "ssl/certs", 0755) < 0)
+                return err_sys(err, -errno, "/etc/ssl");
+        r = put(dir, "ssl/certs/" BUNDLE, buf_text(&b), b.len, err);
+        if (r == 0 && symlinkat("certs/" BUNDLE, dir, "ssl/cert.pem") < 0)
+                r = err_sys(err, -errno, "/etc/ssl/cert.pem");
+        return r;
+}
+
 int etc_fill(int dir, int64_t *ret_mtime, struct err *err)
 {
         int64_t mtime = cache_mtime();
@@ -88,6 +108,8 @@ int etc_fill(int dir, int64_t *ret_mtime, struct err *err)
                 r = copy_cache(dir, err);
         if (r == 0)
                 r = copy_alternatives(dir, err);
+        if (r == 0)
+                r = copy_certificates(dir, err);
         if (r == 0)
                 *ret_mtime = mtime;
         return r;

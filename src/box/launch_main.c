@@ -2,7 +2,10 @@
  * no byte of a sandbox; see docs/ARCHITECTURE.md. */
 #include "base/log.h"
 #include "box/boxes.h"
+#include "box/reach.h"
+#include "link/gate.h"
 #include "link/keep.h"
+#include "link/vault.h"
 #include "role/role.h"
 #include "base/str.h"
 #include <sys/resource.h>
@@ -54,6 +57,10 @@ static void peer_up(void *ctx, const char *name, struct peer *p UNUSED)
 {
         if (str_eq(name, "keep"))
                 boxes_keep_up(ctx);
+        else if (str_eq(name, "vault"))
+                boxes_vault_up(ctx);
+        else if (str_eq(name, "gate"))
+                boxes_gate_up(ctx);
 }
 
 /* A user's sandboxes run on, unless all is to end; those that are being made are finished first. */
@@ -69,10 +76,11 @@ static void drain(void *ctx)
 int main(void)
 {
         static const struct peer_ops keep = {&keep_link, NULL, NULL};
-        const struct role_peer peers[] = {{"keep", &keep},
-                                          {"api", boxes_ops("api")},
-                                          {"rag", boxes_ops("rag")},
-                                          {NULL, NULL}};
+        static const struct peer_ops vault = {&vault_link, NULL, NULL};
+        static const struct peer_ops gate = {&gate_link, NULL, NULL};
+        const struct role_peer peers[] = {{"keep", &keep},           {"vault", &vault},
+                                          {"gate", &gate},           {"api", boxes_ops("api")},
+                                          {"rag", boxes_ops("rag")}, {NULL, NULL}};
         const struct role role = {.name = "launch",
                                   .peers = peers,
                                   .start = start,

@@ -80,7 +80,8 @@ static void on_kept(void *ctx, const struct peer_answer *a)
                 return; /* launch ends */
         if (a->status < 0) {
                 struct err err = {0};
-                err_set(&err, -EAGAIN, "the descriptor store: %s", err_text(a->err));
+                bool his = a->status == -EINVAL; /* vault's word about the policy */
+                err_set(&err, his ? -EINVAL : -EAGAIN, "%s", err_text(a->err));
                 box_fail(b, &err);
         }
         if (b->s.pidfd < 0 && b->keeping == 0)
@@ -133,8 +134,7 @@ static int check_enforcement(struct box *b, struct err *err)
                          SLOT_SIZE);
         if (h->facts.rootful && s.uid != uid)
                 return err_set(err, -EPERM, "the sandbox has user id %u, not %u", s.uid, uid);
-        snprintf(e->seccomp, sizeof e->seccomp, "%s",
-                 seccomp_find(b->j.result.profile == BOX_BUILD ? "build" : "sandbox")->hash);
+        snprintf(e->seccomp, sizeof e->seccomp, "%s", seccomp_find(b->filter)->hash);
         return 0;
 }
 
@@ -145,7 +145,8 @@ static void fill_enforcement(struct box *b, const struct launch_spec *spec)
         snprintf(e->driver, sizeof e->driver, "ns");
         snprintf(e->namespaces, sizeof e->namespaces, "user,mount,pid,net,ipc,uts,cgroup");
         snprintf(e->cgroup, sizeof e->cgroup, "%s", cgroup_mode(h->cgroups));
-        snprintf(e->network, sizeof e->network, "none");
+        snprintf(e->network, sizeof e->network, "%s",
+                 spec->network == BOX_NET_PROXY ? "proxy" : "none");
         snprintf(e->missing, sizeof e->missing, "%s", h->missing);
         e->landlock_abi = (uint32_t)h->landlock_abi;
         e->memory_limit = cgroup_has(h->cgroups, CGROUP_MEMORY);
@@ -161,6 +162,7 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         struct journal *j = &b->j;
         snprintf(j->asker, sizeof j->asker, "%s", asker);
         j->result.profile = spec->profile;
+        b->filter = plan_filter(spec);
         j->n_volumes = spec->n_mounts;
         for (uint32_t i = 0; i < spec->n_mounts; i++)
                 memcpy(j->volumes[i].id, spec->mounts[i].volume, sizeof j->volumes[i].id);
@@ -191,7 +193,9 @@ static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
         int64_t size = memfd_sealed_size(b->command);
         if (size < 8 || size > ARGS_BYTES_MAX)
                 return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
-        int r = take_slot(b, err);
+        int r = reach_prepare(&b->reach, spec, err);
+        if (r == 0)
+                r = take_slot(b, err);
         if (r < 0)
                 return r;
         r = journal_write(all->c.host->boxes, &b->j);
@@ -251,10 +255,13 @@ void box_hello(struct box *b, struct link_message *m)
         int r = check_enforcement(b, &err);
         if (r == 0)
                 r = take_master(b, m, &err);
+        if (r == 0)
+                r = reach_open(b, on_kept, &err);
         if (r < 0) {
                 box_fail(b, &err);
                 return;
         }
+        b->keeping += (uint32_t)r;
         b->hello = true;
         if (b->keeping == 0)
                 release(b);

@@ -148,6 +148,13 @@ static void plan_program(struct plan *p, const struct launch_spec *spec,
         add_tree(p, path, TREE_PROGRAM);
 }
 
+const char *plan_filter(const struct launch_spec *spec)
+{
+        if (spec->profile == BOX_BUILD)
+                return "build";
+        return spec->network == BOX_NET_PROXY ? "sandbox-proxy" : "sandbox";
+}
+
 struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *facts)
 {
         struct plan *p = xmalloc(sizeof *p);
@@ -166,13 +173,15 @@ struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *f
         const char *name = spec->hostname[0] ? spec->hostname : "sandbox";
         add(p, PLAN_HOSTNAME, "")->text = keep_text(p, name, strlen(name));
         add(p, PLAN_LOOPBACK, "");
+        if (spec->network == BOX_NET_PROXY)
+                add(p, PLAN_LISTEN, "");
         struct plan_step *limits = add(p, PLAN_LIMITS, "");
         if (!facts->limits_in_cgroup) {
                 limits->bytes = spec->memory_bytes;
                 limits->n = spec->pids;
         }
         add(p, PLAN_IDS, "")->n = build;
-        add(p, PLAN_SECCOMP, "")->text = build ? "build" : "sandbox";
+        add(p, PLAN_SECCOMP, "")->text = plan_filter(spec);
         return p;
 }
 
@@ -208,7 +217,7 @@ const char *plan_kind_text(enum plan_kind kind)
                 [PLAN_SEAL] = "seal",         [PLAN_PIVOT] = "pivot",
                 [PLAN_HOSTNAME] = "hostname", [PLAN_LOOPBACK] = "loopback",
                 [PLAN_LIMITS] = "limits",     [PLAN_IDS] = "ids",
-                [PLAN_SECCOMP] = "seccomp",
+                [PLAN_SECCOMP] = "seccomp",   [PLAN_LISTEN] = "listen",
         };
         return names[kind];
 }

@@ -41,6 +41,7 @@ enum plan_kind {
         PLAN_PIVOT,    /* it becomes "/", the old one goes */
         PLAN_HOSTNAME, /* `text` */
         PLAN_LOOPBACK,
+        PLAN_LISTEN,  /* the sockets of network mode proxy: opened and sent to the parent */
         PLAN_LIMITS,  /* rlimits; `bytes` and `n`: memory and processes, where no cgroup has them */
         PLAN_IDS,     /* capabilities locked and dropped, uid and gid of the command; `n` 1: root
                          with the capabilities of a build, where the ids allow it */
@@ -86,6 +87,8 @@ struct plan {
 
 /* The specification must have passed spec_check. Never NULL. */
 struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *facts);
+/* The name of the system-call filter that it gets. */
+const char *plan_filter(const struct launch_spec *spec);
 void plan_free(struct plan *p); /* NULL is fine */
 DEFINE_CLEANUP(struct plan *, plan_free);
 /* The directories that the command may write, for init's Landlock; how many. */

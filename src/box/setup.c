@@ -1,5 +1,6 @@
 #include "box/setup.h"
 #include "base/fd.h"
+#include "box/listen.h"
 #include "box/spec.h"
 #include "link/init.h"
 #include "os/caps.h"
@@ -161,6 +162,31 @@ static int mask(int root, const struct plan_step *s, struct err *err)
         return r < 0 ? r : mount_attach(fd, root, s->path, err);
 }
 
+/* One message to the parent on the socket that becomes init's. */
+static int tell(const struct setup *s, uint32_t verb, const void *obj, const int *fds, uint32_t n)
+{
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, 1024);
+        int r = wire_encode(link_find(&init_link, verb)->req, obj, &b, NULL);
+        struct link_message m = {
+                .verb = verb, .flags = LINK_EVENT, .body = {b.data, b.len}, .n_fds = n};
+        for (uint32_t i = 0; i < n; i++)
+                m.fds[i] = fds[i];
+        return r < 0 ? r : link_send(s->control, &init_link, &m);
+}
+
+static int give_listeners(const struct setup *s, struct err *err)
+{
+        int fds[LISTEN_PORTS];
+        int r = listen_open(fds, err);
+        if (r < 0)
+                return r;
+        r = tell(s, INIT_LISTENING, &(struct init_listening){0}, fds, LISTEN_PORTS);
+        for (size_t i = 0; i < LISTEN_PORTS; i++)
+                close(fds[i]);
+        return r < 0 ? err_sys(err, r, "listening sockets") : 0;
+}
+
 static int step(const struct setup *s, const struct plan_step *p, int *root, struct err *err)
 {
         static const struct mount_option proc[] = {{"hidepid", "invisible"}, {NULL, NULL}};
@@ -202,6 +228,8 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
                                                                  : 0;
         case PLAN_LOOPBACK:
                 return ns_loopback_up(err);
+        case PLAN_LISTEN:
+                return give_listeners(s, err);
         case PLAN_LIMITS:
                 return set_limits(p, err);
         case PLAN_IDS:
@@ -216,14 +244,8 @@ NORETURN static void fail(const struct setup *s, int code, const struct err *err
 {
         struct init_failed f = {.code = code};
         snprintf(f.text, sizeof f.text, "%.255s", err_text(err));
-        CLEANUP(buf_done) struct buf b;
-        buf_init(&b, 1024);
-        if (wire_encode(link_find(&init_link, INIT_FAILED)->req, &f, &b, NULL) == 0) {
-                struct link_message m = {
-                        .verb = INIT_FAILED, .flags = LINK_EVENT, .body = {b.data, b.len}};
-                if (link_send(s->control, &init_link, &m) < 0)
-                        _exit(1); /* launch is gone: it will be swept */
-        }
+        if (tell(s, INIT_FAILED, &f, NULL, 0) < 0)
+                _exit(1); /* launch is gone: it will be swept */
         _exit(1);
 }
 

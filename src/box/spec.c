@@ -55,8 +55,9 @@ static int check_unable(const struct launch_spec *s, struct err *err)
                 const char *field;
                 bool asked;
         } unable[] = {
-                {"network: a network", s->network},
-                {"policy: a policy without a network", s->policy.len},
+                {"network: the open network", s->network == BOX_NET_OPEN},
+                {"policy: a policy without a network",
+                 s->policy.len && s->network != BOX_NET_PROXY},
                 {"secrets: file secrets", s->n_secrets},
                 {"gpus: a GPU", s->n_gpus},
                 {"driver: a driver other than ns", s->driver[0] && !str_eq(s->driver, "ns")},

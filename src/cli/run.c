@@ -8,6 +8,8 @@
 
 static const char *const stdin_choices[] = {"auto", "yes", "no", NULL};
 
+static const char *const networks[] = {"none", "proxy", "open", NULL};
+
 static const struct flag flags[] = {
         {.o = {.name = "name",
                .type = OPTION_NAME,
@@ -74,6 +76,24 @@ static const struct flag flags[] = {
                .doc = "Whether standard input is passed in; auto (the default): not with "
                       "--detach."},
          .arg = "auto|yes|no"},
+        {.o = {.name = "network",
+               .type = OPTION_ENUM,
+               .choices = networks,
+               .doc = "none (the default); proxy: what --allow and --route name; open, for "
+                      "operators: everything public."},
+         .arg = "none|proxy|open"},
+        {.o = {.name = "allow",
+               .type = OPTION_STR,
+               .max = 512,
+               .doc = "A host that may be reached through the proxy inside: pypi.org, "
+                      "*.debian.org, example.org:8443."},
+         .arg = "HOST[:PORT]",
+         .repeated = true},
+        {.o = {.name = "route",
+               .type = OPTION_NAME,
+               .doc = "A route that may be used: an upstream whose key stays in the vault."},
+         .arg = "NAME",
+         .repeated = true},
         {.o = {.name = "detach",
                .doc = "Print the id and return; 'paddock wait' and 'paddock logs' "
                       "find it."},
@@ -134,6 +154,17 @@ static int add_argv(json_t *argv, const struct invocation *inv, struct err *err)
         return 0;
 }
 
+/* The values of a repeated flag as a list; none: nothing. */
+static void add_words(json_t *body, const char *key, const struct invocation *inv, const char *flag)
+{
+        const char *text;
+        for (size_t i = 0; (text = flag_nth(inv, flag, i)); i++) {
+                if (i == 0)
+                        json_object_set_new(body, key, json_array());
+                json_array_append_new(json_object_get(body, key), json_string(text));
+        }
+}
+
 static bool wants_stdin(const struct invocation *inv)
 {
         const char *s = flag_text(inv, "stdin");
@@ -144,7 +175,7 @@ static bool wants_stdin(const struct invocation *inv)
 
 static int request(const struct invocation *inv, json_t **ret, struct err *err)
 {
-        static const char *const texts[] = {"name", "image", "workdir"};
+        static const char *const texts[] = {"name", "image", "workdir", "network"};
         static const struct {
                 const char *flag, *key;
         } numbers[] = {{"memory", "memory_bytes"},
@@ -162,6 +193,8 @@ static int request(const struct invocation *inv, json_t **ret, struct err *err)
                 r = add_volume(json_object_get(body, "volumes"), text, err);
         if (r < 0)
                 return r;
+        add_words(body, "allow", inv, "allow");
+        add_words(body, "routes", inv, "route");
         for (size_t i = 0; i < ARRAY_LEN(texts); i++)
                 if (flag_given(inv, texts[i]))
                         json_object_set_new(body, texts[i], json_string(flag_text(inv, texts[i])));

@@ -55,6 +55,27 @@ static int check_origin(const char *text, struct err *err)
                        text);
 }
 
+/* "10.0.0.0/8", "::1": an address, with the length of a prefix or alone. */
+static int check_network(const char *text, struct err *err)
+{
+        char host[INET6_ADDRSTRLEN];
+        unsigned char addr[16];
+        uint64_t bits = 0;
+        const char *slash = strchr(text, '/');
+        size_t n = slash ? (size_t)(slash - text) : strlen(text);
+        bool six = memchr(text, ':', n) != NULL, ok = n < sizeof host;
+        if (ok) {
+                memcpy(host, text, n);
+                host[n] = '\0';
+                ok = inet_pton(six ? AF_INET6 : AF_INET, host, addr) == 1 &&
+                     (!slash || (str_to_u64(slash + 1, &bits) == 0 && bits <= (six ? 128 : 32)));
+        }
+        if (ok)
+                return 0;
+        return err_set(err, -EINVAL, "'%.128s' is not valid, expected a network such as 10.0.0.0/8",
+                       text);
+}
+
 const struct option config_options[] = {
         {
                 .name = "serve.state_dir",
@@ -240,6 +261,18 @@ const struct option config_options[] = {
                 .zero = "no maximum",
                 .reloadable = true,
                 .doc = "Longest time limit that a sandbox may ask for.",
+        },
+        {
+                .name = "egress.private",
+                .type = OPTION_LIST,
+                .def = "",
+                .example = "10.20.0.0/16, 127.0.0.1",
+                .check = check_network,
+                .reloadable = true,
+                .doc = "Internal networks that sandboxes may reach all the same, where their "
+                       "policy "
+                       "allows the host; the host itself and private, link-local and metadata "
+                       "addresses are otherwise never reached.",
         },
 };
 const size_t config_options_n = ARRAY_LEN(config_options);

@@ -1,6 +1,8 @@
 #include "link/init.h"
 
 static const struct wire_field hello_fields[] = {WIRE_STR(struct init_hello, build_id), WIRE_END};
+static const struct wire_field listening_fields[] = {WIRE_U32(struct init_listening, unused),
+                                                     WIRE_END};
 static const struct wire_field failed_fields[] = {WIRE_I64(struct init_failed, code),
                                                   WIRE_STR(struct init_failed, text), WIRE_END};
 static const struct wire_field path_fields[] = {WIRE_STR(struct init_path, path), WIRE_END};
@@ -31,6 +33,8 @@ static const struct wire_field exec_exited_fields[] = {WIRE_STR(X, exec),      W
 #undef X
 
 static const struct wire_type hello = {"hello", sizeof(struct init_hello), hello_fields};
+static const struct wire_type listening = {"listening", sizeof(struct init_listening),
+                                           listening_fields};
 static const struct wire_type failed = {"failed", sizeof(struct init_failed), failed_fields};
 static const struct wire_type start = {"start", sizeof(struct init_start), start_fields};
 static const struct wire_type started = {"started", sizeof(struct init_started), started_fields};
@@ -55,5 +59,6 @@ static const struct link_verb verbs[] = {
         {INIT_EXEC_SIGNAL, "exec-signal", &exec_signal, NULL, 0, 0},
         {INIT_EXEC_EXITED, "exec-exited", &exec_exited, NULL, 0, 0},
         {INIT_EXEC_FIND, "exec-find", &exec_id, &started, 0, 0},
+        {INIT_LISTENING, "listening", &listening, NULL, 2, 0},
 };
 const struct link_spec init_link = {"init", 2, verbs, ARRAY_LEN(verbs), 1};

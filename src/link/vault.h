@@ -1,16 +1,48 @@
-/* vault.h - verbs of the vault. Askers: api and gate. The store of secrets, routes, dial and audit
- * are verbs added here; no verb ever returns a secret. */
+/* vault.h - verbs of the vault. Askers: api, gate, launch; each has a table of handlers of its own
+ * there, so that a verb of another asker ends the link. No verb ever returns a secret.
+ *
+ *   launch  says which sandboxes there are and what each may do (SANDBOX_ADD, _REMOVE), and SYNCED
+ *           once after each new link when all that run have been named.
+ *   gate    asks for connections: DIAL. It decides nothing: what it asks for is checked against
+ *           what launch said.
+ *   api     STATUS.
+ */
 #pragma once
 #include "link/link.h"
 
-enum vault_verb { VAULT_STATUS = 1 };
+enum vault_verb {
+        VAULT_STATUS = 1,     /* vault_empty -> vault_status */
+        VAULT_SANDBOX_ADD,    /* vault_sandbox -> vault_empty; replaces what was known of that id */
+        VAULT_SANDBOX_REMOVE, /* event: vault_id; what it had open is cut */
+        VAULT_SYNCED,         /* event: vault_empty */
+        VAULT_DIAL,           /* vault_dial -> vault_empty + [connected socket] */
+};
+
+#define HOST_TEXT_MAX   253   /* a DNS name (RFC 1035) */
+#define POLICY_TEXT_MAX 16384 /* of one sandbox */
 
 struct vault_empty {
         uint32_t unused;
 };
+struct vault_id {
+        char id[ID_TEXT_LEN + 1];
+};
 struct vault_status {
         char state[16]; /* "unlocked": no secret needs a key yet */
         uint32_t secrets, routes;
+};
+/* Lines, see vault/policy.h: "allow HOST[:PORT]", "route NAME", "label KEY=VALUE". */
+struct vault_sandbox {
+        char id[ID_TEXT_LEN + 1];
+        char owner[NAME_TEXT_MAX + 1];
+        struct slice policy;
+};
+/* Answers that are no answer of the network: -ENOENT no such sandbox, -EACCES denied by policy,
+ * -EINVAL not a host. */
+struct vault_dial {
+        char sandbox[ID_TEXT_LEN + 1];
+        char host[HOST_TEXT_MAX + 1]; /* a name or a literal address, without brackets */
+        uint32_t port;
 };
 
 extern const struct link_spec vault_link;

@@ -7,6 +7,7 @@ const struct role_row role_rows[] = {
          .uid_offset = 3,
          .net = ROLE_NET_HOST,
          .seccomp = "role-vault",
+         .libs = "libcares",
          .mounts = "/etc/ssl /usr/share/ca-certificates /etc/resolv.conf /etc/hosts"},
         {.name = "gate", .uid_offset = 4, .seccomp = "role-gate"},
         {.name = "rag", .uid_offset = 5, .seccomp = "role-rag", .libs = "libsqlite3 libm"},
@@ -21,8 +22,9 @@ const struct role_row role_rows[] = {
 const size_t role_rows_n = ARRAY_LEN(role_rows);
 
 const struct role_pair role_pairs[] = {
-        {"launch", "keep"}, {"api", "keep"},  {"api", "launch"}, {"rag", "launch"},
-        {"api", "rag"},     {"api", "vault"}, {"gate", "vault"},
+        {"launch", "keep"}, {"api", "keep"},     {"api", "launch"},
+        {"rag", "launch"},  {"api", "rag"},      {"api", "vault"},
+        {"gate", "vault"},  {"launch", "vault"}, {"launch", "gate"},
 };
 const size_t role_pairs_n = ARRAY_LEN(role_pairs);
 

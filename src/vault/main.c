@@ -1,20 +1,35 @@
-/* The role vault: the only process that may hold a secret. What it answers is what it has: its
- * state and how many secrets and routes it keeps; the store and the routes join it here. */
-#include "link/vault.h"
+/* The role vault: the only process that may hold a secret, and the one that decides what a sandbox
+ * reaches. It speaks to gate, launch and api; none of them can make it say a secret. */
 #include "role/role.h"
+#include "vault/vault.h"
 
-static void on_status(void *ctx UNUSED, struct peer_request *rq, const void *req UNUSED,
-                      int *fds UNUSED, uint32_t n_fds UNUSED)
+static const char *setting(void *ctx, const char *name)
 {
-        struct vault_status s = {.state = "unlocked"};
-        peer_reply(rq, &s, NULL, 0, false);
+        return role_setting(ctx, name);
+}
+
+static int start(struct role_run *run, void **ret_ctx, struct err *err)
+{
+        struct vault_config c = {role_loop(run), role_state_fd(run), setting, run};
+        struct vault *v;
+        int r = vault_new(&c, &v, err);
+        if (r == 0)
+                *ret_ctx = v;
+        return r;
+}
+
+static void reload(void *ctx)
+{
+        vault_reload(ctx);
 }
 
 int main(void)
 {
-        static const struct peer_handler handlers[] = {{VAULT_STATUS, on_status}, {0, NULL}};
-        static const struct peer_ops ops = {&vault_link, handlers, NULL};
-        static const struct role_peer peers[] = {{"api", &ops}, {"gate", &ops}, {NULL, NULL}};
-        static const struct role role = {.name = "vault", .peers = peers};
+        const struct role_peer peers[] = {{"api", vault_ops("api")},
+                                          {"gate", vault_ops("gate")},
+                                          {"launch", vault_ops("launch")},
+                                          {NULL, NULL}};
+        const struct role role = {
+                .name = "vault", .peers = peers, .start = start, .reload = reload};
         return role_main(&role);
 }

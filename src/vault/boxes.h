@@ -1,0 +1,47 @@
+/* boxes.h - the sandboxes that launch has registered, what each may do, and the connections that
+ * were dialed for it.
+ *
+ * The vault keeps a copy of every connection's descriptor: so it sees the end of it, and may cut it
+ * although the gate holds it too.
+ */
+#pragma once
+#include "link/vault.h"
+#include "net/loop.h"
+#include "vault/policy.h"
+
+struct vbox {
+        struct vbox *next;
+        char id[ID_TEXT_LEN + 1];
+        char owner[NAME_TEXT_MAX + 1];
+        struct policy *policy;
+        struct flow *flows;
+};
+struct vboxes {
+        struct loop *loop;
+        struct vbox *first;
+        size_t n;
+        bool synced; /* launch has named all that run */
+};
+
+/* What one connection was for; given to `ended` once it is over. */
+struct flow {
+        struct flow *next;
+        struct vbox *box;
+        int fd;
+        struct loop_io *io;
+        char host[HOST_TEXT_MAX + 1];
+        bool literal;
+        uint32_t port;
+};
+
+void vboxes_init(struct vboxes *v, struct loop *l);
+void vboxes_done(struct vboxes *v);
+struct vbox *vbox_find(struct vboxes *v, const char *id); /* NULL = unknown */
+/* Adds or replaces; connections that the new policy does not allow are cut. */
+MUST_CHECK int vboxes_add(struct vboxes *v, const struct vault_sandbox *s, struct err *err);
+void vboxes_remove(struct vboxes *v, const char *id);
+/* Cuts everything: whoever held the other copies is gone. */
+void vboxes_cut_all(struct vboxes *v);
+/* Notes a connection; keeps a copy of fd. */
+MUST_CHECK int vbox_flow(struct vboxes *v, struct vbox *b, int fd, const char *host, bool literal,
+                         uint32_t port);
