@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define CONTROL 3
+#define CONTROL   3
+#define OOM_SCORE "500" /* of 1000: as much as half of the host's memory */
 
 /* glibc's wrappers would tell its other threads; there are none and fewer calls are faster. */
 static int set_ids(uint32_t id)
@@ -102,6 +103,32 @@ static int attach_new(int root, const char *type, const struct mount_option *o, 
         return fd < 0 ? fd : mount_attach(fd, root, to, err);
 }
 
+/* What is written through the sandbox's own /proc while it still can be: no user namespace may be
+ * made inside, whatever the system-call filter thinks of it, and the host's out-of-memory killer
+ * takes a sandbox before anything of the host. */
+static int write_proc(int proc, struct err *err)
+{
+        int r = file_poke_at(proc, "sys/user/max_user_namespaces", "0");
+        if (r < 0)
+                return err_sys(err, r, "user namespaces inside");
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* for the file to be ours */
+        r = file_poke_at(proc, "self/oom_score_adj", OOM_SCORE);
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        return r < 0 && r != -EACCES ? err_sys(err, r, "out-of-memory score")
+                                     : 0; /* it is higher */
+}
+
+static int make_proc(int root, const char *path, struct err *err)
+{
+        static const struct mount_option hide[] = {{"hidepid", "invisible"}, {NULL, NULL}};
+        const int attrs = MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC;
+        auto_close int proc = mount_new("proc", hide, attrs, err);
+        int r = proc < 0 ? proc : write_proc(proc, err);
+        if (r == 0)
+                r = mount_set(proc, attrs | MOUNT_RO, err);
+        return r < 0 ? r : mount_attach(proc, root, path, err);
+}
+
 static int limit(int what, rlim_t most, struct err *err)
 {
         struct rlimit l;
@@ -116,14 +143,15 @@ static int limit(int what, rlim_t most, struct err *err)
 
 static int set_limits(const struct plan_step *s, struct err *err)
 {
-        /* 1, not 0: with 0 the kernel would still feed a host's piped core_pattern. */
+        /* Core 1, not 0: with 0 the kernel would still feed a host's piped core_pattern. Stack: a
+         * quarter of it is what argv and the environment may take, 2 MiB and their pointers. */
         static const struct {
                 int what;
                 rlim_t most;
         } limits[] = {
                 {RLIMIT_CORE, 1},          {RLIMIT_NOFILE, 4096},     {RLIMIT_MEMLOCK, 65536},
                 {RLIMIT_MSGQUEUE, 819200}, {RLIMIT_SIGPENDING, 1024}, {RLIMIT_NICE, 0},
-                {RLIMIT_RTPRIO, 0},        {RLIMIT_STACK, 8u << 20},
+                {RLIMIT_RTPRIO, 0},        {RLIMIT_STACK, 10u << 20},
         };
         int r = 0;
         for (size_t i = 0; i < ARRAY_LEN(limits) && r == 0; i++)
@@ -189,7 +217,6 @@ static int give_listeners(const struct setup *s, struct err *err)
 
 static int step(const struct setup *s, const struct plan_step *p, int *root, struct err *err)
 {
-        static const struct mount_option proc[] = {{"hidepid", "invisible"}, {NULL, NULL}};
         static const struct mount_option pts[] = {
                 {"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {NULL, NULL}};
         switch (p->kind) {
@@ -212,9 +239,7 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
         case PLAN_VIEW:
                 return attach_copy(*root, p->text, p->path, err);
         case PLAN_PROC:
-                return attach_new(*root, "proc", proc,
-                                  MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, p->path,
-                                  err);
+                return make_proc(*root, p->path, err);
         case PLAN_PTS:
                 return attach_new(*root, "devpts", pts, MOUNT_NOSUID | MOUNT_NOEXEC, p->path, err);
         case PLAN_MASK:

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define PARENT   "paddock"
-#define OWN_LEAF "paddock-roles" /* v2: where the processes of a group with children live */
+#define PARENT      "paddock"
+#define KILL_ROUNDS 100 /* new ones may be born while the list is read, but not for ever */
+#define OWN_LEAF    "paddock-roles" /* v2: where the processes of a group with children live */
 static const char *const names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu", "io", "freezer"};
 
 const char *cgroup_controller_text(enum cgroup_controller c)
@@ -337,12 +338,11 @@ int cgroup_enter(const int doors[CGROUP_CONTROLLERS], struct err *err)
         return 0;
 }
 
-static void kill_listed(int dir, const char *name)
+static void kill_listed(int dir, const char *name, int rounds)
 {
         char path[CGROUP_NAME_BYTES + 16], pids[16384];
         snprintf(path, sizeof path, "%s/cgroup.procs", name);
-        /* New ones may be born while we read: until the list is empty, but not for ever. */
-        for (int round = 0; round < 100; round++) {
+        while (rounds--) {
                 if (cgroup_read(dir, path, pids, sizeof pids) <= 0)
                         return;
                 for (char *p = pids, *end; *p; p = end + (*end == '\n')) {
@@ -357,15 +357,20 @@ static void kill_listed(int dir, const char *name)
 
 void cgroup_kill(const struct cgroup_host *h, const char *name)
 {
-        if (h->v1[CGROUP_FREEZER] >= 0 && cgroup_freeze(h, name, false) < 0)
-                return; /* gone; in v1 what is frozen does not die */
         if (h->v2 >= 0 && cgroup_poke(h->v2, name, "cgroup.kill", "1") == 0)
                 return;
         if (h->v2 >= 0)
-                kill_listed(h->v2, name); /* before Linux 5.14 */
+                kill_listed(h->v2, name, KILL_ROUNDS); /* before Linux 5.14 */
+        /* v1: nothing is born while it stands still, and what does dies when it may go on. */
+        int freezer = h->v1[CGROUP_FREEZER];
+        if (freezer >= 0 && cgroup_freeze(h, name, true) == 0) {
+                kill_listed(freezer, name, 1);
+                if (cgroup_freeze(h, name, false) < 0)
+                        kill_listed(freezer, name, 1); /* gone meanwhile */
+        }
         for (int c = 0; c < CGROUP_CONTROLLERS; c++)
                 if (h->v1[c] >= 0)
-                        kill_listed(h->v1[c], name);
+                        kill_listed(h->v1[c], name, KILL_ROUNDS);
 }
 
 int cgroup_remove(const struct cgroup_host *h, const char *name)

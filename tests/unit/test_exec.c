@@ -353,15 +353,15 @@ BOTH(two_mebibytes_of_arguments_reach_an_exec)
         struct launch_spec s = idle_box(f);
         struct launch_exec x = exec_in(s.id);
         const char *argv[32] = {"/usr/bin/printf", "%s"};
-        char *big = xmalloc(100001), out[64];
+        char *big = xmalloc(104851), out[64];
         size_t total = 0;
-        memset(big, 'a', 100000);
-        big[100000] = 0;
-        for (int i = 2; i < 22; i++)
+        memset(big, 'a', 104850);
+        big[104850] = 0;
+        for (int i = 2; i < 22; i++) /* with the rest a little below the limit of 2 MiB */
                 argv[i] = big;
         CHECK_INT(begin(f, &x, argv), ==, 0);
-        while (total < 2000000) {
-                ssize_t n = read(f->stdio[1], big, 100000);
+        while (total < 2097000) {
+                ssize_t n = read(f->stdio[1], big, 104850);
                 CHECK_INT(n, >, 0);
                 total += (size_t)n;
         }

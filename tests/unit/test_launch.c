@@ -142,6 +142,16 @@ BOTH(capabilities_no_new_privs_and_seccomp_are_in_force_for_the_command)
                "1\nno\n");
 }
 
+BOTH(no_user_namespace_can_be_made_and_the_host_kills_it_first)
+{
+        expect(f, "cat /proc/sys/user/max_user_namespaces /proc/self/oom_score_adj", "0\n500\n");
+        expect(f,
+               "umask; awk '/core|open files|locked memory|nice|realtime pri/ {print $(NF - 1), "
+               "$NF}' "
+               "/proc/self/limits",
+               "0022\n1 bytes\n4096 files\n65536 bytes\n0 0\n0 0\n");
+}
+
 BOTH(only_three_descriptors_are_open)
 {
         expect(f, "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "); /* 3 is ls reading it */
