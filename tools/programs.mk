@@ -13,7 +13,8 @@ P_rag     := src/rag/main.c         | rag store role os net link base      | -ls
 P_api     := src/api/main.c         | api store role os net link base      | -lmicrohttpd -lwslay -ljansson -lsqlite3
 P_parse   := src/rag/parse_main.c   | rag link base                        | -lxml2 -larchive
 P_files   := src/box/files_main.c   | box link base                        |
-PROGRAMS  := paddock keep launch vault gate rag api parse files
+P_unpack  := src/box/unpack_main.c  | box base                             | -larchive -lzstd -llzma -lbz2 -lz -lnettle -lacl
+PROGRAMS  := paddock keep launch vault gate rag api parse files unpack
 # Test programs may use everything.
 TEST_LIBS := -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
 
@@ -44,6 +45,7 @@ $$(bin_$(1)): $(patsubst src/%.c,$(B)/%.o,$(call part,$(1),1)) $(call archives,$
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(p))))
 LDFLAGS_files := -static-pie -Wno-unused-command-line-argument
+LDFLAGS_unpack = $(LDFLAGS_files)
 
 .PHONY: programs
 programs: $(foreach p,$(PROGRAMS),$(bin_$(p)))
