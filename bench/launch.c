@@ -1,10 +1,10 @@
 /* launch.c - the time of one sandbox at launch's link: from the request sent to the result
  * received, by the real program `launch` and a keep in a process of its own.
  *
- *     bench-launch LIBEXEC ROUNDS IN_FLIGHT COMMAND [ARGUMENT...]
+ *     bench-launch LIBEXEC ROUNDS IN_FLIGHT READY PAUSE_MS COMMAND [ARGUMENT...]
  *
  * Prints the microseconds of every sandbox, one a line. IN_FLIGHT > 1 keeps that many going at
- * once.
+ * once. READY sandboxes are made ahead; PAUSE_MS before each request is time to refill the pool.
  */
 #include "base/clock.h"
 #include "base/fd.h"
@@ -34,6 +34,7 @@ static struct bench {
         struct peer *serve, *launch;
         pid_t pid; /* of launch */
         int command, rounds, started, finished, in_flight;
+        uint64_t pause_ms;
         struct run runs[64];
 } bench;
 
@@ -126,7 +127,7 @@ static void gone(void *ctx UNUSED)
 
 /* ---- sandboxes ---- */
 
-static void begin(struct run *r);
+static void begin(void *ctx);
 
 static void on_forgotten(void *ctx UNUSED, const struct peer_answer *a)
 {
@@ -156,14 +157,18 @@ static void on_exited(void *ctx UNUSED, struct peer_request *rq UNUSED, const vo
                 memcpy(id.id, e->id, sizeof id.id);
                 peer_call(bench.launch, LAUNCH_FORGET, &id, NULL, 0, on_forgotten, NULL);
                 bench.finished++;
-                begin(r);
+                if (bench.pause_ms)
+                        loop_timer_add(bench.loop, bench.pause_ms, begin, r);
+                else
+                        begin(r);
         }
         if (bench.finished == bench.rounds)
                 loop_stop(bench.loop);
 }
 
-static void begin(struct run *r)
+static void begin(void *ctx)
 {
+        struct run *r = ctx;
         if (bench.started == bench.rounds)
                 return;
         bench.started++;
@@ -196,6 +201,20 @@ static int make_command(char **argv)
         return r < 0 ? r : memfd_sealed("command", b.data, b.len);
 }
 
+static void send_settings(const char *ready)
+{
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, 4096);
+        const char *pairs[] = {"serve.rootful", geteuid() == 0 ? "true" : "false",
+                               "log.level",     "warn",
+                               "sandbox.ready", ready};
+        for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+                if (buf_add(&b, pairs[i], strlen(pairs[i]) + 1) < 0)
+                        fail("settings");
+        struct serve_settings settings = {{b.data, b.len}};
+        peer_event(bench.serve, SERVE_SETTINGS, &settings, NULL, 0);
+}
+
 static void send_peer(const char *name, int fd)
 {
         struct serve_peer p = {0};
@@ -213,23 +232,20 @@ int main(int argc, char **argv)
         static const struct peer_ops ops = {&launch_link, handlers, gone};
         char state[] = "/tmp/bench-launch-XXXXXX";
         int pair[2];
-        if (argc < 5 || !mkdtemp(state))
-                fail("usage: bench-launch LIBEXEC ROUNDS IN_FLIGHT COMMAND [ARGUMENT...]");
+        if (argc < 7 || !mkdtemp(state))
+                fail("usage: bench-launch LIBEXEC ROUNDS IN_FLIGHT READY PAUSE_MS COMMAND "
+                     "[ARGUMENT...]");
         bench.rounds = (int)strtol(argv[2], NULL, 10);
         bench.in_flight = (int)strtol(argv[3], NULL, 10);
         if (bench.rounds < 1 || bench.in_flight < 1 || bench.in_flight > 64)
                 fail("ROUNDS from 1, IN_FLIGHT from 1 to 64");
-        bench.command = make_command(argv + 4);
+        bench.pause_ms = strtoull(argv[5], NULL, 10);
+        bench.command = make_command(argv + 6);
         int keep = fork_keep();
         int control = start_launch(argv[1], state);
         bench.loop = loop_new();
         bench.serve = peer_new(bench.loop, control, &serve_ops, NULL);
-        char pairs[] = "serve.rootful\0false\0log.level\0warn";
-        if (geteuid() == 0)
-                memcpy(pairs + 14, "true\0log.level\0warn", 20);
-        struct serve_settings settings = {
-                {pairs, geteuid() == 0 ? sizeof pairs - 1 : sizeof pairs}};
-        peer_event(bench.serve, SERVE_SETTINGS, &settings, NULL, 0);
+        send_settings(argv[4]);
         if (loop_run(bench.loop, NULL) < 0 || link_pair(pair) < 0)
                 fail("loop");
         send_peer("keep", keep);

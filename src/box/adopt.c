@@ -13,15 +13,34 @@
 static void found_journal(void *ctx, const struct journal *j)
 {
         struct boxes *all = ctx;
-        struct box *b = box_add(all, j);
+        box_add(all, j);
         if (j->slot < SLOTS && j->stage != JOURNAL_ENDED)
                 all->slots[j->slot] = true;
-        if (j->stage == 0)
+}
+
+/* The record of one made ahead, which launch was about to remove when it ended: its group is that
+ * of a sandbox that runs. */
+static bool handed_over(const struct box *spare)
+{
+        for (const struct box *b = spare->all->first; b; b = b->next)
+                if (b != spare && str_eq(b->j.group, spare->j.result.id))
+                        return true;
+        return false;
+}
+
+static void recover(struct box *b)
+{
+        b->failed = b->j.stage == JOURNAL_MAKING && !b->j.asker[0]; /* made ahead: no result */
+        if (b->failed && handed_over(b)) {
+                journal_remove(b->all->c.host->boxes, b->j.result.id);
+                box_free(b);
+        } else if (b->j.stage == 0) {
                 box_lost(b, "its record cannot be read");
-        else if (j->stage == JOURNAL_MAKING)
+        } else if (b->j.stage == JOURNAL_MAKING) {
                 box_lost(b, "launch was ended while it was being made");
-        else if (j->stage == JOURNAL_ENDED)
+        } else if (b->j.stage == JOURNAL_ENDED) {
                 box_remove_group(b); /* most often gone already */
+        }
 }
 
 /* What a sandbox wrote goes with its record; what has none was half made. */
@@ -35,6 +54,10 @@ int boxes_recover(struct boxes *all, struct err *err)
         int r = journal_each(all->c.host->boxes, found_journal, all);
         if (r < 0)
                 return err_sys(err, r, "journals");
+        for (struct box *b = all->first, *next; b; b = next) {
+                next = b->next;
+                recover(b);
+        }
         r = images_sweep(all->c.host, has_record, all);
         return r < 0 ? err_sys(err, r, "upper layers") : 0;
 }

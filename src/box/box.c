@@ -189,6 +189,8 @@ static void on_message(struct box *b, struct link_message *m)
         } else if (m->verb == INIT_EXITED && !b->exited) {
                 b->exited = true;
                 b->exit = u.exited;
+                if (b->j.result.profile != BOX_BUILD) /* its asker takes its files at once */
+                        box_report(b);
         }
 }
 

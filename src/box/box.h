@@ -3,8 +3,8 @@
  *
  *   made: spawn; keep is given the descriptors while the child builds; init says HELLO; what the
  *         kernel says about it is checked; START is sent: from then on the command runs
- *   ends: init's EXITED waits in the socket; the pidfd says that all of it is dead; result
- *         written, asker told, control group removed
+ *   ends: init's EXITED waits in the socket: result written, asker told; the pidfd says that all
+ *         of it is dead: control group removed
  */
 #pragma once
 #include "box/boxes.h"
@@ -29,6 +29,7 @@ struct box {
         struct peer_request *rq;
         int command;
         uint32_t keeping;   /* PUTs without an answer */
+        bool spare;         /* made ahead, nobody's yet: pool.c */
         bool hello, failed; /* failed: has no result; also set by FORGET */
         bool tty;
         struct init_start start;
@@ -45,7 +46,15 @@ struct box {
         struct init_exited exit;
 };
 
+struct pool {
+        size_t ready, making;
+        uint64_t hits, misses;
+        struct loop_timer *timer;
+        bool wanted, closed;
+};
+
 struct boxes {
+        struct pool pool;
         struct boxes_config c;
         struct box *first;
         struct loop_timer *sweeper; /* removes the files of removed volumes, some at a time */
@@ -105,11 +114,15 @@ void box_stats(struct box *b, struct launch_stats *ret);
 /* Owns command; answers rq now or later. */
 void box_create(struct boxes *all, const char *asker, const struct launch_spec *spec, int command,
                 struct peer_request *rq);
+/* Begins to make one that is nobody's. */
+MUST_CHECK int box_make_ahead(struct boxes *all, const struct launch_spec *spec, struct err *err);
 void box_hello(struct box *b, struct link_message *m);
 void box_started(struct box *b, const struct link_message *m);
 /* Answers the asker with the error and kills what there is; the rest happens when it is dead. */
 void box_fail(struct box *b, const struct err *err);
-/* end.c: everything of it is dead. */
+/* end.c: init says that nothing but itself is alive: the result is known and told. */
+void box_report(struct box *b);
+/* Everything of it is dead. */
 void box_ended(struct box *b);
 /* Takes on the descriptors that keep had: b->s.control, b->s.pidfd and b->lock are set. */
 void box_watch(struct box *b);

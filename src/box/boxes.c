@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "box/layers.h"
+#include "box/pool.h"
 #include "box/verbs.h"
 #include "box/spec.h"
 #include "box/volume.h"
@@ -85,7 +86,7 @@ static void on_forget(struct boxes *all, const char *asker, struct peer_request 
         box_keep_drop(b, "");
         box_execs_drop(b);
         b->failed = true;
-        if (!b->timer)
+        if (!b->timer && b->s.pidfd < 0) /* else when the last of it is gone */
                 box_remove_group(b);
         box_done(rq, 0);
 }
@@ -232,17 +233,19 @@ void boxes_free(struct boxes *all)
         while (all->first)
                 box_free(all->first);
         loop_timer_remove(all->sweeper);
+        loop_timer_remove(all->pool.timer);
         free(all);
 }
 
 size_t boxes_stop(struct boxes *all, bool helpers_only)
 {
         size_t n = 0;
+        pool_close(all);
         for (struct box *b = all->first; b; b = b->next) {
                 bool helper = b->j.result.profile != BOX_RUN, ended = b->j.stage == JOURNAL_ENDED;
                 if (ended && helper && b->stop_sent)
                         box_keep_drop(b, ""); /* its asker may end before it can say so */
-                if (ended || (helpers_only && !helper))
+                if (ended || b->spare || (helpers_only && !helper))
                         continue;
                 n++;
                 if (!b->control_io || b->stop_sent)

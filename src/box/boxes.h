@@ -17,6 +17,7 @@ struct boxes_config {
         struct box_host *host;                             /* borrowed */
         struct peer *(*peer)(void *ctx, const char *name); /* "keep", "api", "rag"; NULL: away */
         void *peer_ctx;
+        size_t ready; /* sandboxes to have made ahead; 0 = none */
 };
 
 MUST_CHECK int boxes_new(const struct boxes_config *c, struct boxes **ret, struct err *err);

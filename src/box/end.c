@@ -2,10 +2,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "box/box.h"
 #include "box/image.h"
+#include "box/pool.h"
 #include <signal.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 
 #define GROUP_TRIES  250 /* of 20 ms each, until the control group is left to the next sweep */
 #define GROUP_TRY_MS 20
@@ -32,6 +33,8 @@ void box_remove_group(struct box *b)
                 image_discard(b->all->c.host, b->j.result.id);
                 boxes_sweep(b->all);
                 journal_remove(h->boxes, b->j.result.id);
+                journal_remove(h->boxes,
+                               b->j.group); /* of the pool, where it failed at hand-over */
                 box_free(b);
         }
 }
@@ -80,28 +83,15 @@ static void fill_result(struct box *b, const struct cgroup_stats *stats)
         }
 }
 
-/* Everything of it is dead. */
-void box_ended(struct box *b)
+void box_report(struct box *b)
 {
         struct boxes *all = b->all;
-        struct err err = {0};
         struct cgroup_stats stats;
-        if (b->keeping)
-                return; /* the answers of keep come back to us first */
-        loop_timer_remove(b->timer);
-        b->timer = NULL;
-        box_unwatch_limits(b);
-        all->slots[b->j.slot] = false;
-        if (b->j.stage == JOURNAL_MAKING) {
-                err_set(&err, -EIO, "init ended before it was ready");
-                box_fail(b, &err);
-        }
-        reach_close(b);
-        if (b->failed) {
-                box_keep_drop(b, "");
-                box_remove_group(b);
+        if (b->failed || b->j.stage != JOURNAL_RUNNING)
                 return;
-        }
+        box_unwatch_limits(b);
+        if (b->s.pidfd >= 0) /* it was about to end */
+                pidfd_send_signal(b->s.pidfd, SIGKILL, NULL, 0);
         cgroup_stats_read(all->c.host->cgroups, b->j.group, &stats);
         fill_result(b, &stats);
         box_execs_ended(b);
@@ -115,6 +105,28 @@ void box_ended(struct box *b)
         log_info("box.end", kv("id", b->j.result.id),
                  kv("reason", launch_reason_text(b->j.result.reason)),
                  kv("exit_code", b->j.result.exit_code), kv("ms", b->j.result.run_ms));
+}
+
+/* Everything of it is dead. */
+void box_ended(struct box *b)
+{
+        struct boxes *all = b->all;
+        struct err err = {0};
+        if (b->keeping)
+                return; /* the answers of keep come back to us first */
+        loop_timer_remove(b->timer);
+        b->timer = NULL;
+        box_unwatch_limits(b);
+        all->slots[b->j.slot] = false;
+        if (b->spare)
+                pool_gone(b);
+        if (b->j.stage == JOURNAL_MAKING) {
+                err_set(&err, -EIO, "init ended before it was ready");
+                box_fail(b, &err);
+        }
+        if (b->failed)
+                box_keep_drop(b, "");
+        box_report(b);
         box_remove_group(b);
 }
 

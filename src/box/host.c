@@ -49,6 +49,10 @@ static int own_namespaces(struct box_host *h, const struct host_options *o, stru
         h->state = dir_open_at(AT_FDCWD, ".");
         if (h->state < 0)
                 return err_sys(err, h->state, "state directory");
+        h->own_mnt = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        h->own_uts = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+        if (h->own_mnt < 0 || h->own_uts < 0)
+                return err_sys(err, -errno, "/proc/self/ns");
         return chdir("/") < 0 ? err_sys(err, -errno, "/") : 0;
 }
 
@@ -280,7 +284,7 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
 {
         CLEANUP(host_freep) struct box_host *h = xcalloc(1, sizeof *h);
         h->state = h->volumes = h->boxes = h->tree = h->etc = h->init = -1;
-        h->usr = h->empty = h->files = -1;
+        h->usr = h->empty = h->files = h->own_mnt = h->own_uts = -1;
         h->layers = h->uppers = h->frames = h->stage = h->ca = -1;
         h->programs[0] = h->programs[1] = h->programs[2] = -1;
         for (size_t i = 0; i < SLOTS; i++)
@@ -323,7 +327,7 @@ void host_free(struct box_host *h)
         int *fds[] = {&h->state,       &h->volumes,     &h->boxes,       &h->tree,   &h->etc,
                       &h->usr,         &h->empty,       &h->init,        &h->layers, &h->uppers,
                       &h->programs[0], &h->programs[1], &h->programs[2], &h->frames, &h->stage,
-                      &h->files,       &h->ca};
+                      &h->files,       &h->ca,          &h->own_mnt,     &h->own_uts};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
                 closep(fds[i]);
         for (size_t i = 0; i < SLOTS; i++)
@@ -350,6 +354,18 @@ void host_close_trees(int trees[TREE_MAX])
                 closep(&trees[i]);
                 trees[i] = -1;
         }
+}
+
+static int fill_volumes(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+                        int trees[TREE_MAX], struct err *err)
+{
+        for (uint32_t i = 0; i < spec->n_mounts; i++) {
+                int fd = volume_mount(h, &spec->mounts[i], slot, err);
+                if (fd < 0)
+                        return err_wrap(err, fd, "volume %s", spec->mounts[i].volume);
+                trees[TREE_VOLUME + i] = fd;
+        }
+        return 0;
 }
 
 static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
@@ -379,13 +395,15 @@ static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32
                 if (r < 0)
                         return r;
         }
-        for (uint32_t i = 0; i < spec->n_mounts; i++) {
-                int fd = volume_mount(h, &spec->mounts[i], slot, err);
-                if (fd < 0)
-                        return err_wrap(err, fd, "volume %s", spec->mounts[i].volume);
-                trees[TREE_VOLUME + i] = fd;
-        }
-        return 0;
+        return fill_volumes(h, spec, slot, trees, err);
+}
+
+int host_volumes(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+                 int trees[TREE_MAX], struct err *err)
+{
+        for (size_t i = 0; i < TREE_MAX; i++)
+                trees[i] = -1;
+        return fill_volumes(h, spec, slot, trees, err);
 }
 
 int host_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot,

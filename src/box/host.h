@@ -21,19 +21,20 @@ struct host_options {
 
 struct box_host {
         struct plan_facts facts;
-        uint32_t uid, gid;   /* our own, before any namespace */
-        int state;           /* the state directory as seen from our namespace */
-        int volumes, boxes;  /* below it */
-        int layers, uppers;  /* below it: image layers; upper layers on disk */
-        int frames;          /* below it: the lowest and the topmost layer of every image */
-        int stage;           /* see os/overlay.h; -1: this kernel needs none */
-        int ca;              /* the host's CA bundle, O_PATH; -1: it has none */
-        int tree, etc, usr;  /* the prepared mounts; etc, the newest of its kind */
-        int empty;           /* directory; -1: no overlay on this host, sandboxes share inodes */
-        int init;            /* sealed memfd, not readable by the sandbox */
-        int programs[3];     /* O_PATH: parse, files, unpack; -1: not installed */
-        int files;           /* the same `files` as a sealed memfd, for execs; -1 */
-        int64_t cache_mtime; /* of the host's ld.so.cache, of which etc holds a copy */
+        uint32_t uid, gid;    /* our own, before any namespace */
+        int state;            /* the state directory as seen from our namespace */
+        int volumes, boxes;   /* below it */
+        int layers, uppers;   /* below it: image layers; upper layers on disk */
+        int frames;           /* below it: the lowest and the topmost layer of every image */
+        int stage;            /* see os/overlay.h; -1: this kernel needs none */
+        int ca;               /* the host's CA bundle, O_PATH; -1: it has none */
+        int tree, etc, usr;   /* the prepared mounts; etc, the newest of its kind */
+        int empty;            /* directory; -1: no overlay on this host, sandboxes share inodes */
+        int own_mnt, own_uts; /* the namespaces to come back to, enter.c */
+        int init;             /* sealed memfd, not readable by the sandbox */
+        int programs[3];      /* O_PATH: parse, files, unpack; -1: not installed */
+        int files;            /* the same `files` as a sealed memfd, for execs; -1 */
+        int64_t cache_mtime;  /* of the host's ld.so.cache, of which etc holds a copy */
         struct cgroup_host *cgroups;
         int landlock_abi;
         int idmaps[SLOTS]; /* user namespaces for idmapped mounts, made on first use; else -1 */
@@ -48,4 +49,7 @@ DEFINE_CLEANUP(struct box_host *, host_free);
  * nothing is left open. */
 MUST_CHECK int host_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
                           int trees[TREE_MAX], struct err *err);
+/* Only the volumes of it. */
+MUST_CHECK int host_volumes(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+                            int trees[TREE_MAX], struct err *err);
 void host_close_trees(int trees[TREE_MAX]);

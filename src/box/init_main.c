@@ -20,8 +20,6 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
-#define START_WAIT_MS 60000 /* launch died while making us: nobody will ask any more */
-
 struct init {
         struct init_start start;
         struct run run;
@@ -83,7 +81,7 @@ static int start_command(struct init *in, struct link_message *m, struct err *er
         return 0;
 }
 
-/* Reports the end of the command and ends; the kernel kills what is left. */
+/* Reports the end of the command when nothing else is alive, and ends. */
 NORETURN static void finish(struct init *in, int status)
 {
         struct init_exited e = {.run_ms = clock_boot_ms() - in->began_ms};
@@ -100,6 +98,11 @@ NORETURN static void finish(struct init *in, int status)
         for (size_t i = 0; i < BOX_EXECS_MAX; i++) /* what ended before is said before */
                 if (!in->reason && in->execs.list[i].report >= 0)
                         execs_hear(&in->execs.list[i]);
+        /* As the kernel would do when we end; but this way the asker need not wait for the namespaces
+         * to be taken down. */
+        kill(-1, SIGKILL);
+        while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+                ;
         _exit(init_event(INIT_EXITED, &e) < 0);
 }
 
@@ -244,9 +247,7 @@ static void await_start(struct init *in)
         struct err err = {0};
         int r;
         do {
-                r = poll(&p, 1, START_WAIT_MS);
-                if (r == 0)
-                        _exit(1);
+                r = poll(&p, 1, -1); /* made ahead, it may take long */
                 r = r < 0 ? -errno : link_recv(INIT_CONTROL, &init_link, in->storage, &m);
         } while (r == -EINTR || r == -EAGAIN);
         if (r < 0 || m.verb != INIT_START || m.flags != LINK_REQUEST)

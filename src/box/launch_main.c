@@ -43,7 +43,8 @@ static int start(struct role_run *run, void **ret_ctx, struct err *err)
         int r = host_new(&o, &launch.host, err);
         if (r < 0)
                 return r;
-        struct boxes_config c = {role_loop(run), launch.host, find_peer, &launch};
+        struct boxes_config c = {role_loop(run), launch.host, find_peer, &launch,
+                                 (size_t)role_setting_u64(run, "sandbox.ready")};
         r = boxes_new(&c, &launch.boxes, err);
         if (r < 0)
                 return r;

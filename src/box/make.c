@@ -3,8 +3,8 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "box/box.h"
 #include "box/image.h"
+#include "box/pool.h"
 #include "box/slot.h"
 #include "box/spec.h"
 #include "os/caps.h"
@@ -44,7 +44,8 @@ void box_fail(struct box *b, const struct err *err)
         if (b->rq)
                 peer_fail_err(b->rq, err);
         b->rq = NULL;
-        log_warn("box.failed", kv("id", b->j.result.id), kv("error", err_text(err)));
+        if (!b->all->pool.closed)
+                log_warn("box.failed", kv("id", b->j.result.id), kv("error", err_text(err)));
         if (b->s.pidfd >= 0)
                 pidfd_send_signal(b->s.pidfd, SIGKILL, NULL, 0);
 }
@@ -60,6 +61,8 @@ static void release(struct box *b)
         b->j.stage = JOURNAL_RUNNING;
         b->j.released_ms = clock_boot_ms();
         int r = journal_write(b->all->c.host->boxes, &b->j);
+        if (r == 0 && !str_eq(b->j.group, b->j.result.id))
+                journal_remove(b->all->c.host->boxes, b->j.group); /* of the pool */
         if (r == 0)
                 r = box_ask(b, INIT_START, &b->start, fds, b->tty ? 1 : 4, &start_id);
         if (r < 0) {
@@ -186,13 +189,6 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
 static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
 {
         struct boxes *all = b->all;
-        if (!all->c.peer(all->c.peer_ctx, "keep"))
-                return err_set(err, -EAGAIN, "the descriptor store is not there");
-        if (spec->cpu_ms && !cgroup_accounts_cpu(all->c.host->cgroups))
-                return err_set(err, -ENOTSUP, "cpu_ms: this host does not say what time it took");
-        int64_t size = memfd_sealed_size(b->command);
-        if (size < 8 || size > ARGS_BYTES_MAX)
-                return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
         int r = reach_prepare(&b->reach, spec, err);
         if (r == 0)
                 r = take_slot(b, err);
@@ -207,32 +203,70 @@ static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
         return r;
 }
 
+/* A child on its way, or NULL and nothing of it. */
+static struct box *make(struct boxes *all, const struct launch_spec *spec, struct err *err)
+{
+        struct journal j = {.stage = JOURNAL_MAKING, .result.state = BOX_RUNNING};
+        snprintf(j.result.id, sizeof j.result.id, "%s", spec->id);
+        struct box *b = box_add(all, &j);
+        if (begin(b, spec, err) == 0) {
+                b->timer = loop_timer_add(all->c.loop, MAKING_MS, on_late, b);
+                box_watch(b);
+                return b;
+        }
+        image_discard(all->c.host, spec->id);
+        all->slots[b->j.slot] = false;
+        box_free(b);
+        return NULL;
+}
+
+int box_make_ahead(struct boxes *all, const struct launch_spec *spec, struct err *err)
+{
+        struct box *b = make(all, spec, err);
+        if (!b)
+                return err->code;
+        b->spare = true;
+        return 0;
+}
+
+static int check_request(struct boxes *all, const struct launch_spec *spec, int command,
+                         struct err *err)
+{
+        if (!all->c.peer(all->c.peer_ctx, "keep"))
+                return err_set(err, -EAGAIN, "the descriptor store is not there");
+        if (spec->cpu_ms && !cgroup_accounts_cpu(all->c.host->cgroups))
+                return err_set(err, -ENOTSUP, "cpu_ms: this host does not say what time it took");
+        int64_t size = memfd_sealed_size(command);
+        if (size < 8 || size > ARGS_BYTES_MAX)
+                return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
+        return 0;
+}
+
 void box_create(struct boxes *all, const char *asker, const struct launch_spec *spec, int command,
                 struct peer_request *rq)
 {
         struct err err = {0};
-        struct journal j = {.stage = JOURNAL_MAKING};
-        snprintf(j.result.id, sizeof j.result.id, "%s", spec->id);
-        j.result.state = BOX_RUNNING;
-        struct box *b = box_add(all, &j);
-        b->received_us = clock_boot_us();
-        b->command = command;
-        prepare(b, asker, spec);
-        if (begin(b, spec, &err) < 0) {
-                image_discard(all->c.host, spec->id);
+        uint64_t received_us = clock_boot_us();
+        auto_close int given = command;
+        struct box *b = NULL;
+        if (check_request(all, spec, command, &err) == 0 && !(b = pool_take(all, spec)))
+                b = make(all, spec, &err);
+        if (!b) {
                 log_warn("box.refused", kv("id", spec->id), kv("error", err_text(&err)));
-                all->slots[b->j.slot] = false;
-                box_free(b);
                 peer_fail_err(rq, &err);
                 return;
         }
+        b->received_us = received_us;
+        b->command = TAKE_FD(given);
+        prepare(b, asker, spec);
         b->rq = rq;
         b->keeping = 1;
         box_keep_init(b, on_kept);
         if (!b->tty)
                 keep_stdio(b);
-        b->timer = loop_timer_add(all->c.loop, MAKING_MS, on_late, b);
-        box_watch(b);
+        if (b->hello && pool_change(b, spec, &err) < 0) /* while keep stores */
+                box_fail(b, &err);
+        pool_wanted(all, spec);
 }
 
 static int take_master(struct box *b, struct link_message *m, struct err *err)
@@ -263,7 +297,11 @@ void box_hello(struct box *b, struct link_message *m)
         }
         b->keeping += (uint32_t)r;
         b->hello = true;
-        if (b->keeping == 0)
+        if (b->spare) {
+                loop_timer_remove(b->timer);
+                b->timer = NULL;
+                pool_ready(b);
+        } else if (b->keeping == 0)
                 release(b);
 }
 

@@ -110,7 +110,8 @@ int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot, str
           struct err *err)
 {
         struct spawned s = {0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
-        struct cgroup_limits limits = {spec->memory_bytes, spec->pids + 1, spec->cpu_milli};
+        struct cgroup_limits limits = {spec->memory_bytes, spec->pids ? spec->pids + 1 : 0,
+                                       spec->cpu_milli};
         int trees[TREE_MAX];
         int r = cgroup_make(h->cgroups, spec->id, &limits, err); /* + 1 process: init */
         if (r < 0)

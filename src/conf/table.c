@@ -234,6 +234,16 @@ const struct option config_options[] = {
                 .doc = "Processes and threads of a sandbox that does not say how many.",
         },
         {
+                .name = "sandbox.ready",
+                .type = OPTION_U64,
+                .def = "8",
+                .min = 0,
+                .max = 256,
+                .doc = "Sandboxes that wait, made ahead, once the first was asked for; each takes "
+                       "half "
+                       "a megabyte. 0 makes each when it is wanted.",
+        },
+        {
                 .name = "sandbox.disk_default",
                 .type = OPTION_BYTES,
                 .def = "256MiB",

@@ -25,22 +25,43 @@ static uint64_t attr_bits(int attrs)
                (attrs & MOUNT_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
 }
 
-int mount_new(const char *type, const struct mount_option *options, int attrs, struct err *err)
+static int set_options(int fs, const struct mount_option *options, const char *type,
+                       struct err *err)
 {
-        auto_close int fs = sys(syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
-        if (fs < 0)
-                return err_sys(err, fs, "%s", type);
         for (; options && options->key; options++) {
                 int cmd = options->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
                 int r = sys(syscall(SYS_fsconfig, fs, cmd, options->key, options->value, 0));
                 if (r < 0)
                         return err_sys(err, r, "%s option %s", type, options->key);
         }
-        int r = sys(syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+        return 0;
+}
+
+int mount_new(const char *type, const struct mount_option *options, int attrs, struct err *err)
+{
+        auto_close int fs = sys(syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
+        if (fs < 0)
+                return err_sys(err, fs, "%s", type);
+        int r = set_options(fs, options, type, err);
+        if (r < 0)
+                return r;
+        r = sys(syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
         if (r < 0)
                 return err_sys(err, r, "new %s", type);
         r = sys(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, (unsigned)attr_bits(attrs)));
         return r < 0 ? err_sys(err, r, "mount of %s", type) : r;
+}
+
+int mount_reconfigure(int fd, const struct mount_option *options, struct err *err)
+{
+        auto_close int fs = sys(syscall(SYS_fspick, fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
+        if (fs < 0)
+                return err_sys(err, fs, "file system to change");
+        int r = set_options(fs, options, "mounted", err);
+        if (r < 0)
+                return r;
+        r = sys(syscall(SYS_fsconfig, fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0));
+        return r < 0 ? err_sys(err, r, "changing a file system") : 0;
 }
 
 int mount_copy(int dirfd, const char *path, bool tree, struct err *err)
@@ -69,6 +90,13 @@ int mount_set(int fd, int attrs, struct err *err)
 {
         struct mount_attr a = {.attr_set = attr_bits(attrs)};
         int r = set_attr(fd, attrs & MOUNT_TREE ? AT_RECURSIVE : 0, &a);
+        return r < 0 ? err_sys(err, r, "mount attributes") : 0;
+}
+
+int mount_writable(int fd, struct err *err)
+{
+        struct mount_attr a = {.attr_clr = MOUNT_ATTR_RDONLY};
+        int r = set_attr(fd, 0, &a);
         return r < 0 ? err_sys(err, r, "mount attributes") : 0;
 }
 

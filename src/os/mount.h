@@ -27,6 +27,10 @@ MUST_CHECK int mount_copy(int dirfd, const char *path, bool tree, struct err *er
 MUST_CHECK int mount_own_inodes(int fd, int empty, int attrs, struct err *err);
 MUST_CHECK int mount_set(int fd, int attrs, struct err *err);
 /* Shows ids of the file system through the map of a user namespace; only on a detached copy. */
+/* Takes the read-only attribute off. */
+MUST_CHECK int mount_writable(int fd, struct err *err);
+/* Changes options of the file system whose root fd (O_PATH is enough) is. */
+MUST_CHECK int mount_reconfigure(int fd, const struct mount_option *options, struct err *err);
 MUST_CHECK int mount_idmap(int fd, int userns_fd, struct err *err);
 /* Attaches a detached tree at path below dirfd; no symbolic link is followed on the way. */
 MUST_CHECK int mount_attach(int fd, int dirfd, const char *path, struct err *err);

@@ -1,0 +1,23 @@
+/* pool.h - sandboxes made ahead: complete but for what a specification says, locked down, nobody's,
+ * used once. A CREATE that one fits gets it and spares the kernel's work of making namespaces and
+ * mounts; any other is made from the start.
+ *
+ * The pool fills itself after the first CREATE of its kind, one at a time, when launch has nothing
+ * else to do or few are left. A sandbox of the pool has a journal of stage MAKING under an id of its
+ * own, so that a later launch sweeps it.
+ */
+#pragma once
+#include "box/box.h"
+
+/* One that fits, in the state of a sandbox that has said HELLO, with the id of the specification;
+ * NULL: none. */
+struct box *pool_take(struct boxes *all, const struct launch_spec *spec);
+/* Gives it the limits, the name and the volumes that the specification says. */
+MUST_CHECK int pool_change(struct box *b, const struct launch_spec *spec, struct err *err);
+/* After a CREATE: more of this kind may be wanted. */
+void pool_wanted(struct boxes *all, const struct launch_spec *spec);
+/* A sandbox of the pool is ready, or is gone. */
+void pool_ready(struct box *b);
+void pool_gone(struct box *b);
+/* Ends all of it; nothing is made any more. */
+void pool_close(struct boxes *all);
