@@ -114,7 +114,8 @@ static void on_volume_create(struct boxes *all, const char *asker UNUSED, struct
 static bool volume_busy(const struct boxes *all, const char *id)
 {
         for (const struct box *b = all->first; b; b = b->next)
-                for (uint32_t i = 0; b->j.stage != JOURNAL_ENDED && i < b->j.n_volumes; i++)
+                for (uint32_t i = 0;
+                     !b->failed && b->j.stage != JOURNAL_ENDED && i < b->j.n_volumes; i++)
                         if (str_eq(b->j.volumes[i].id, id))
                                 return true;
         return false;

@@ -11,6 +11,7 @@
 #include "os/mount.h"
 #include "os/ns.h"
 #include <fcntl.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -292,6 +293,9 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         h->uid = geteuid();
         h->gid = getegid();
         h->facts.rootful = o->rootful;
+        /* Where launch takes a sandbox's root for the owner of what it makes, it stays what it is. */
+        if (o->rootful && prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+                return err_sys(err, -errno, "securebits");
         find_cgroups(h, o->no_cgroups); /* before we leave the host's namespaces */
         h->landlock_abi = landlock_abi();
         if (!h->landlock_abi)

@@ -6,7 +6,7 @@
 #include "base/id.h"
 #include "base/mem.h"
 #include "box/boxes.h"
-#include "box/box.h"
+#include "box/pool.h"
 #include "box/spec.h"
 #include "keep/store.h"
 #include "link/keep.h"
@@ -130,11 +130,13 @@ static void fx_links(struct fixture *f)
         f->asked = peer_new(f->loop, pair[1], boxes_ops("api"), f->boxes);
 }
 
+static size_t fx_ready; /* sandboxes to have made ahead; 0 = none */
+
 /* launch begins (again): journals, keep. */
 static void fx_begin(struct fixture *f)
 {
         struct err err = {0};
-        struct boxes_config c = {f->loop, f->host, fx_peer, f};
+        struct boxes_config c = {f->loop, f->host, fx_peer, f, fx_ready};
         f->asked = f->keep = NULL;
         if (boxes_new(&c, &f->boxes, &err) < 0)
                 test_failed(__FILE__, __LINE__, "boxes: %s", err_text(&err));
@@ -195,18 +197,26 @@ static void fx_settle(struct fixture *f, int ms)
                 CHECK_INT(loop_once(f->loop, 5, NULL), ==, 0);
 }
 
+static bool fx_some_group(const struct fixture *f, const struct cgroup_host *g)
+{
+        for (const struct box *b = f->boxes->first; b; b = b->next)
+                if (cgroup_exists(g, b->j.group))
+                        return true;
+        return false;
+}
+
 /* Kills what still runs and waits until no group of ours is left. */
 static void fx_free(struct fixture *f)
 {
         struct cgroup_host *g = f->host->cgroups;
+        pool_close(f->boxes);
         for (struct box *b = f->boxes->first; b; b = b->next)
                 if (b->s.pidfd >= 0)
                         pidfd_send_signal(b->s.pidfd, SIGKILL, NULL, 0);
-        for (struct box *b = f->boxes->first; b; b = b->next)
-                for (int i = 0; cgroup_exists(g, b->j.result.id); i++) {
-                        CHECK_INT(i, <, 1000);
-                        fx_settle(f, 5);
-                }
+        for (int i = 0; fx_some_group(f, g); i++) {
+                CHECK_INT(i, <, 1000);
+                fx_settle(f, 5);
+        }
         fx_crash(f);
         store_free(f->store);
         host_free(f->host);
@@ -376,21 +386,41 @@ UNUSED static void wait_dead(pid_t pid)
         test_failed(__FILE__, __LINE__, "process %d is alive", pid);
 }
 
-/* Each of these runs in both modes. */
+/* Waits until as many are ready as there may be. */
+UNUSED static void fx_fill_pool(struct fixture *f)
+{
+        struct launch_spec any = fx_spec();
+        pool_wanted(f->boxes, &any);
+        for (int i = 0; f->boxes->pool.ready < fx_ready; i++) {
+                CHECK_INT(i, <, 1000);
+                fx_settle(f, 10);
+        }
+}
+
+/* With sandboxes made ahead, which the test should not be able to tell. */
+UNUSED static struct fixture *fx_new_ahead(bool rootful)
+{
+        fx_ready = 3;
+        struct fixture *f = rootful ? fx_new() : fx_new_with(false, false);
+        if (f->host->facts.limits_in_cgroup)
+                fx_fill_pool(f);
+        return f;
+}
+
+/* Each of these runs in both modes, in sandboxes made when they are asked for and made ahead. */
+#define FX_TEST(name, mode, make)                                                                  \
+        TEST(name##_##mode)                                                                        \
+        {                                                                                          \
+                struct fixture *f = make;                                                          \
+                name(f);                                                                           \
+                fx_free(f);                                                                        \
+        }
 #define BOTH(name)                                                                                 \
         static void name(struct fixture *f);                                                       \
-        TEST(name##_rootful)                                                                       \
-        {                                                                                          \
-                struct fixture *f = fx_new();                                                      \
-                name(f);                                                                           \
-                fx_free(f);                                                                        \
-        }                                                                                          \
-        TEST(name##_rootless)                                                                      \
-        {                                                                                          \
-                struct fixture *f = fx_new_with(false, false);                                     \
-                name(f);                                                                           \
-                fx_free(f);                                                                        \
-        }                                                                                          \
+        FX_TEST(name, rootful, fx_new())                                                           \
+        FX_TEST(name, rootless, fx_new_with(false, false))                                         \
+        FX_TEST(name, rootful_ahead, fx_new_ahead(true))                                           \
+        FX_TEST(name, rootless_ahead, fx_new_ahead(false))                                         \
         static void name(struct fixture *f)
 
 UNUSED static struct outcome *fx_sh(struct fixture *f, const char *script)

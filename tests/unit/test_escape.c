@@ -3,22 +3,6 @@
 #include "box_fixture.h"
 #include <signal.h>
 
-#define BOTH(name)                                                                                 \
-        static void name(struct fixture *f);                                                       \
-        TEST(name##_rootful)                                                                       \
-        {                                                                                          \
-                struct fixture *f = fx_new();                                                      \
-                name(f);                                                                           \
-                fx_free(f);                                                                        \
-        }                                                                                          \
-        TEST(name##_rootless)                                                                      \
-        {                                                                                          \
-                struct fixture *f = fx_new_with(false, false);                                     \
-                name(f);                                                                           \
-                fx_free(f);                                                                        \
-        }                                                                                          \
-        static void name(struct fixture *f)
-
 /* A volume with the program in it, as mount 0 of the specification, at /v. */
 static struct launch_spec spec_with_program(struct fixture *f)
 {
