@@ -32,7 +32,8 @@ without_v2() {
 }
 
 one_turn() {
-        "$build/bench/launch" "$build/libexec/paddock" "$1" 1 /bin/true >>"$dir/launch"
+        "$build/bench/launch" "$build/libexec/paddock" "$1" 1 8 10 /bin/true >>"$dir/warm"
+        "$build/bench/launch" "$build/libexec/paddock" "$1" 1 0 10 /bin/true >>"$dir/cold"
         "$build/bench/spawn" "$1" /bin/true >>"$dir/none"
         [ -x /usr/bin/bwrap ] && "$build/bench/spawn" "$1" "${bwrap[@]}" >>"$dir/bwrap"
         if [ -f "$dir/bundle/config.json" ]; then
@@ -43,7 +44,7 @@ one_turn() {
         fi
 }
 
-"$build/bench/launch" "$build/libexec/paddock" 20 1 /bin/true >/dev/null || exit 1
+"$build/bench/launch" "$build/libexec/paddock" 20 1 0 0 /bin/true >/dev/null || exit 1
 for _ in 1 2 3 4; do
         one_turn $((rounds / 4))
 done
@@ -61,17 +62,26 @@ cat <<'TEXT'
 ## /bin/true in a sandbox
 
 Milliseconds, wall clock. `launch`: request sent to result received on an open link, every layer of the
-enforcement record, nothing made ahead. The others: spawn to exit of the launcher. Repeat:
+enforcement record; with a pool of 8 made ahead, and without; 10 ms of rest before each request. The others: spawn to exit of the launcher. Repeat:
 `bench/run true`.
 
 | launcher | runs | least | p50 | p90 | p99 |
 |---|---|---|---|---|---|
 TEXT
-row "paddock, at launch's link" launch
+row "paddock, at launch's link, pool warm" warm
+row "paddock, at launch's link, no pool" cold
 row "bubblewrap" bwrap
 row "crun" crun
 row "runc" runc
 row "no sandbox (posix_spawn)" none
-[ -s "$dir/bwrap" ] && awk -v a="$(p50 launch)" -v b="$(p50 bwrap)" \
-        'BEGIN { printf "\np50 is %.2f x that of bubblewrap.\n", a / b }'
+[ -s "$dir/bwrap" ] && awk -v a="$(p50 warm)" -v c="$(p50 cold)" -v b="$(p50 bwrap)" \
+        'BEGIN { printf "\np50 is %.2f x that of bubblewrap with the pool, %.2f x without.\n", a / b, c / b }'
+
+# Four askers at once, as fast as they get results, refilling the pool on the way.
+for ready in 8 0; do
+        begin=$(date +%s%N)
+        "$build/bench/launch" "$build/libexec/paddock" "${BENCH_SUSTAINED:-3000}" 4 "$ready" 0 /bin/true >/dev/null
+        awk -v ns="$(($(date +%s%N) - begin))" -v n="${BENCH_SUSTAINED:-3000}" -v r="$ready" \
+                'BEGIN { printf "\nSustained, four at once, pool of %d: %.0f a second.\n", r, n * 1e9 / ns }'
+done
 exit 0

@@ -51,6 +51,7 @@ struct pool {
         uint64_t hits, misses;
         struct loop_timer *timer;
         bool wanted, closed;
+        int trees[TREE_MAX]; /* volumes of the one that is being handed over */
 };
 
 struct boxes {

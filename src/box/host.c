@@ -407,7 +407,10 @@ int host_volumes(struct box_host *h, const struct launch_spec *spec, uint32_t sl
 {
         for (size_t i = 0; i < TREE_MAX; i++)
                 trees[i] = -1;
-        return fill_volumes(h, spec, slot, trees, err);
+        int r = fill_volumes(h, spec, slot, trees, err);
+        if (r < 0)
+                host_close_trees(trees);
+        return r;
 }
 
 int host_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot,

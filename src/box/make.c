@@ -249,7 +249,9 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         uint64_t received_us = clock_boot_us();
         auto_close int given = command;
         struct box *b = NULL;
-        if (check_request(all, spec, command, &err) == 0 && !(b = pool_take(all, spec)))
+        if (check_request(all, spec, command, &err) == 0)
+                b = pool_take(all, spec, &err);
+        if (!b && !err.code)
                 b = make(all, spec, &err);
         if (!b) {
                 log_warn("box.refused", kv("id", spec->id), kv("error", err_text(&err)));

@@ -32,18 +32,14 @@ int pool_change(struct box *b, const struct launch_spec *spec, struct err *err)
 {
         struct box_host *h = b->all->c.host;
         struct cgroup_limits limits = {spec->memory_bytes, spec->pids + 1, spec->cpu_milli};
-        int trees[TREE_MAX];
         int r = cgroup_limit(h->cgroups, b->j.group, &limits, err);
-        if (r < 0)
-                return r;
-        r = host_volumes(h, spec, b->j.slot, trees, err);
         if (r == 0)
-                r = enter_and_change(h, b->s.pidfd, b->j.slot, spec, trees, err);
-        host_close_trees(trees);
+                r = enter_and_change(h, b->s.pidfd, b->j.slot, spec, b->all->pool.trees, err);
+        host_close_trees(b->all->pool.trees);
         return r;
 }
 
-struct box *pool_take(struct boxes *all, const struct launch_spec *spec)
+struct box *pool_take(struct boxes *all, const struct launch_spec *spec, struct err *err)
 {
         if (!fits(all, spec))
                 return NULL;
@@ -54,6 +50,8 @@ struct box *pool_take(struct boxes *all, const struct launch_spec *spec)
                 all->pool.misses++;
                 return NULL;
         }
+        if (host_volumes(all->c.host, spec, b->j.slot, all->pool.trees, err) < 0)
+                return NULL;
         b->spare = false;
         all->pool.ready--;
         all->pool.hits++;

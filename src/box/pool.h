@@ -9,10 +9,10 @@
 #pragma once
 #include "box/box.h"
 
-/* One that fits, in the state of a sandbox that has said HELLO, with the id of the specification;
- * NULL: none. */
-struct box *pool_take(struct boxes *all, const struct launch_spec *spec);
-/* Gives it the limits, the name and the volumes that the specification says. */
+/* One that fits, in the state of a sandbox that has said HELLO, with the id of the specification.
+ * NULL: none; or, where err is set, the specification names a volume that is not to be had. */
+struct box *pool_take(struct boxes *all, const struct launch_spec *spec, struct err *err);
+/* The next step with it. Gives it the limits, the name and the volumes that the specification says. */
 MUST_CHECK int pool_change(struct box *b, const struct launch_spec *spec, struct err *err);
 /* After a CREATE: more of this kind may be wanted. */
 void pool_wanted(struct boxes *all, const struct launch_spec *spec);
