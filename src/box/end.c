@@ -90,6 +90,7 @@ void box_report(struct box *b)
         if (b->failed || b->j.stage != JOURNAL_RUNNING)
                 return;
         box_unwatch_limits(b);
+        reach_close(b);
         if (b->s.pidfd >= 0) /* it was about to end */
                 pidfd_send_signal(b->s.pidfd, SIGKILL, NULL, 0);
         cgroup_stats_read(all->c.host->cgroups, b->j.group, &stats);
@@ -117,6 +118,7 @@ void box_ended(struct box *b)
         loop_timer_remove(b->timer);
         b->timer = NULL;
         box_unwatch_limits(b);
+        reach_close(b);
         all->slots[b->j.slot] = false;
         if (b->spare)
                 pool_gone(b);

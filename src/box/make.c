@@ -204,11 +204,13 @@ static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
 }
 
 /* A child on its way, or NULL and nothing of it. */
-static struct box *make(struct boxes *all, const struct launch_spec *spec, struct err *err)
+static struct box *make(struct boxes *all, const char *asker, const struct launch_spec *spec,
+                        struct err *err)
 {
         struct journal j = {.stage = JOURNAL_MAKING, .result.state = BOX_RUNNING};
         snprintf(j.result.id, sizeof j.result.id, "%s", spec->id);
         struct box *b = box_add(all, &j);
+        prepare(b, asker, spec);
         if (begin(b, spec, err) == 0) {
                 b->timer = loop_timer_add(all->c.loop, MAKING_MS, on_late, b);
                 box_watch(b);
@@ -222,7 +224,7 @@ static struct box *make(struct boxes *all, const struct launch_spec *spec, struc
 
 int box_make_ahead(struct boxes *all, const struct launch_spec *spec, struct err *err)
 {
-        struct box *b = make(all, spec, err);
+        struct box *b = make(all, "", spec, err);
         if (!b)
                 return err->code;
         b->spare = true;
@@ -251,8 +253,10 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         struct box *b = NULL;
         if (check_request(all, spec, command, &err) == 0)
                 b = pool_take(all, spec, &err);
-        if (!b && !err.code)
-                b = make(all, spec, &err);
+        if (b)
+                prepare(b, asker, spec);
+        else if (!err.code)
+                b = make(all, asker, spec, &err);
         if (!b) {
                 log_warn("box.refused", kv("id", spec->id), kv("error", err_text(&err)));
                 peer_fail_err(rq, &err);
@@ -260,7 +264,6 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         }
         b->received_us = received_us;
         b->command = TAKE_FD(given);
-        prepare(b, asker, spec);
         b->rq = rq;
         b->keeping = 1;
         box_keep_init(b, on_kept);
