@@ -155,7 +155,8 @@ static void fx_crash(struct fixture *f)
         f->boxes = NULL;
 }
 
-static const char *fx_libexec; /* NULL: beside the test */
+static const char *fx_libexec;    /* NULL: beside the test */
+static uid_t fx_user = TEST_USER; /* of a fixture that is not rootful */
 
 static struct fixture *fx_new_with(bool rootful, bool no_cgroups)
 {
@@ -165,10 +166,10 @@ static struct fixture *fx_new_with(bool rootful, bool no_cgroups)
         snprintf(f->state, sizeof f->state, "/tmp/paddock-launch-XXXXXX");
         CHECK(mkdtemp(f->state));
         if (!rootful && geteuid() == 0) {
-                CHECK_INT(chown(f->state, TEST_USER, TEST_USER), ==, 0);
+                CHECK_INT(chown(f->state, fx_user, fx_user), ==, 0);
                 CHECK_INT(setgroups(0, NULL), ==, 0);
-                CHECK_INT(setresgid(TEST_USER, TEST_USER, TEST_USER), ==, 0);
-                CHECK_INT(setresuid(TEST_USER, TEST_USER, TEST_USER), ==, 0);
+                CHECK_INT(setresgid(fx_user, fx_user, fx_user), ==, 0);
+                CHECK_INT(setresuid(fx_user, fx_user, fx_user), ==, 0);
         }
         f->state_fd = dir_open_at(AT_FDCWD, f->state);
         CHECK_INT(f->state_fd, >=, 0);

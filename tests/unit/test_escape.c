@@ -2,6 +2,7 @@
  * user; and those that need a look from outside. Numbers are those of docs/THREATS.md. */
 #include "box_fixture.h"
 #include <signal.h>
+#include <sys/wait.h>
 
 /* A volume with the program in it, as mount 0 of the specification, at /v. */
 static struct launch_spec spec_with_program(struct fixture *f)
@@ -74,6 +75,106 @@ BOTH(two_sandboxes_find_nothing_of_each_other)
         CHECK_CONTAINS(o->out, "ok 36 - two sandboxes find nothing of each other\n");
         CHECK_INT(o->result.exit_code, ==, 0);
         free(o);
+}
+
+/* One of three installations: root's (user 0), and those of two ordinary users. */
+struct side {
+        uid_t user;
+        pid_t pid;    /* the process that is launch there */
+        int go, held; /* ends it when it closes; says what it holds */
+        struct {
+                pid_t init;
+                char state[64];
+        } is;
+};
+
+static struct fixture *as_user(uid_t user)
+{
+        fx_user = user;
+        return fx_new_with(user == 0, false);
+}
+
+/* Holds a sandbox that leaves traces wherever a sandbox can, until the pipe ends. */
+static void hold(struct side *s)
+{
+        int go[2], held[2];
+        CHECK_INT(pipe(go), ==, 0);
+        CHECK_INT(pipe(held), ==, 0);
+        s->pid = fork();
+        CHECK_INT(s->pid, >=, 0);
+        if (s->pid == 0) {
+                const char *const argv[] = {"/v/escape", "hold", NULL};
+                char text[8] = "";
+                close(go[1]);
+                struct fixture *f = as_user(s->user);
+                struct launch_spec spec = spec_with_program(f);
+                CHECK_INT(fx_create(f, &spec, argv), ==, 0);
+                CHECK_INT(fd_read_all(f->stdio[1], text, 5), ==, 0);
+                s->is.init = box_find(f->boxes, spec.id)->s.pid;
+                memcpy(s->is.state, f->state, sizeof s->is.state);
+                CHECK_INT(fd_write_all(held[1], &s->is, sizeof s->is), ==, 0);
+                CHECK_INT(read(go[0], text, 1), ==, 0);
+                fx_free(f);
+                exit(0);
+        }
+        close(go[0]);
+        close(held[1]);
+        s->go = go[1];
+        s->held = held[0];
+        CHECK_INT(fd_read_all(s->held, &s->is, sizeof s->is), ==, 0);
+}
+
+/* A user finds nothing of another's sandbox from outside either. */
+static void look_from_outside(const struct side *mine, const struct side *theirs)
+{
+        char path[64];
+        if (mine->user == 0 || mine->user == theirs->user)
+                return;
+        CHECK_INT(kill(theirs->is.init, 0), <, 0);
+        CHECK_INT(errno, ==, EPERM);
+        snprintf(path, sizeof path, "/proc/%d/root/", theirs->is.init);
+        CHECK_INT(open(path, O_RDONLY | O_CLOEXEC), <, 0);
+        CHECK_INT(open(theirs->is.state, O_RDONLY | O_CLOEXEC), <, 0);
+        CHECK_INT(errno, ==, EACCES);
+}
+
+static int find_and_look(const struct side *mine, const struct side *sides)
+{
+        int status;
+        pid_t pid = fork();
+        CHECK_INT(pid, >=, 0);
+        if (pid == 0) {
+                struct fixture *f = as_user(mine->user);
+                struct launch_spec s = spec_with_program(f);
+                struct outcome *o = fx_sh_spec(f, &s, "exec /v/escape find");
+                CHECK_CONTAINS(o->out, "ok 36 - two sandboxes find nothing of each other\n");
+                CHECK_INT(o->result.exit_code, ==, 0);
+                free(o);
+                for (int i = 0; i < 3; i++)
+                        look_from_outside(mine, &sides[i]);
+                fx_free(f);
+                exit(0);
+        }
+        CHECK_INT(waitpid(pid, &status, 0), ==, pid);
+        return status;
+}
+
+TEST(two_users_and_root_find_nothing_of_each_other)
+{
+        if (geteuid() != 0)
+                SKIP("host lacks root for this test");
+        struct side sides[3] = {{.user = 0}, {.user = TEST_USER}, {.user = TEST_USER + 1}};
+        int status;
+        for (int i = 0; i < 3; i++)
+                hold(&sides[i]);
+        for (int i = 0; i < 3; i++)
+                CHECK_INT(find_and_look(&sides[i], sides), ==, 0);
+        for (int i = 0; i < 3; i++)
+                close(sides[i].go);
+        for (int i = 0; i < 3; i++) {
+                CHECK_INT(waitpid(sides[i].pid, &status, 0), ==, sides[i].pid);
+                CHECK_INT(status, ==, 0);
+        }
 }
 
 /* 1: a working directory that is a descriptor of launch or of init */

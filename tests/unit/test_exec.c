@@ -274,6 +274,40 @@ BOTH(an_exec_may_have_a_terminal)
         stop_now(f, s.id);
 }
 
+/* 47: a flood of execs, and execs while it ends. */
+BOTH(too_many_execs_are_refused_and_those_that_run_end_with_the_sandbox)
+{
+        struct launch_spec s = fx_spec();
+        s.pids = 512;
+        CHECK_INT(fx_create(f, &s, none), ==, 0);
+        struct launch_exec x;
+        for (int i = 0; i < BOX_EXECS_MAX; i++) {
+                x = exec_in(s.id);
+                CHECK_INT(begin_sh(f, &x, "exec sleep 100"), ==, 0);
+                for (int k = 0; k < 3; k++)
+                        close(f->stdio[k]);
+        }
+        x = exec_in(s.id);
+        CHECK_INT(begin_sh(f, &x, ":"), ==, -EBUSY);
+        auto_close int command = fx_command((const char *const[]){"/bin/true", NULL});
+        struct launch_stop stop = {.grace_ms = 0};
+        memcpy(stop.id, s.id, sizeof stop.id);
+        peer_call(f->asker, LAUNCH_STOP, &stop, NULL, 0, fx_answer, f);
+        f->exited = false;
+        CHECK_INT(fx_call(f, LAUNCH_EXEC, &x, &command, 1), <, 0);
+        while (!f->exited)
+                fx_pump(f, &f->exited);
+        struct launch_empty all = {0};
+        CHECK_INT(fx_call(f, LAUNCH_EXEC_LIST, &all, NULL, 0), ==, 0);
+        for (uint32_t i = 0; i < f->listed; i++)
+                CHECK_INT(f->execs[i].reason, ==, BOX_KILLED);
+        struct launch_id q;
+        memcpy(q.id, s.id, sizeof q.id);
+        CHECK_INT(fx_call(f, LAUNCH_FORGET, &q, NULL, 0), ==, 0);
+        fx_settle(f, 100);
+        CHECK_INT(store_count(f->store), ==, 0);
+}
+
 BOTH(without_a_main_command_it_ends_by_stop_and_by_its_time_limit)
 {
         struct launch_spec s = idle_box(f);
