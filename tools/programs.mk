@@ -7,7 +7,7 @@ ARCHIVES := base conf link os net store role box keep vault gate rag api cli ser
 P_paddock := src/cli/main.c         | serve cli role os net link conf base | -ljansson -lyaml
 P_keep    := src/keep/main.c        | keep role os net link base           |
 P_launch  := src/box/launch_main.c  | box role os net link base            |
-P_vault   := src/vault/main.c       | vault role os net link base          | -lcares
+P_vault   := src/vault/main.c       | vault role os net link base          | -lcares -lsodium -lssl -lcrypto
 P_gate    := src/gate/main.c        | gate role os net link base           |
 P_rag     := src/rag/main.c         | rag store role os net link base      | -lsqlite3
 P_api     := src/api/main.c         | api store role os net link base      | -lmicrohttpd -lwslay -ljansson -lsqlite3
@@ -16,7 +16,7 @@ P_files   := src/box/files_main.c   | box link base                        |
 P_unpack  := src/box/unpack_main.c  | box base                             | -larchive -lzstd -llzma -lbz2 -lz -lnettle -lacl
 PROGRAMS  := paddock keep launch vault gate rag api parse files unpack
 # Test programs may use everything.
-TEST_LIBS := -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
+TEST_LIBS := -lsodium -lssl -lcrypto -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
 
 # One id for all programs of a build; the generated file changes only when a source does.
 BUILD_ID := $(shell cat VERSION $$(find src -name '*.[ch]' -o -name '*.policy' | LC_ALL=C sort) | sha256sum | cut -c1-64)

@@ -9,6 +9,7 @@
 #define DAY    (24 * 3600 * SECOND)
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const key_modes[] = {"file", "credential", "passphrase", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 
 /* "127.0.0.1:8000" or "[::1]:8000": an address, never a name, so that nothing is looked up. */
@@ -271,6 +272,24 @@ const struct option config_options[] = {
                 .zero = "no maximum",
                 .reloadable = true,
                 .doc = "Longest time limit that a sandbox may ask for.",
+        },
+        {
+                .name = "egress.ca_file",
+                .type = OPTION_PATH,
+                .def = "",
+                .example = "/etc/paddock/ca.pem",
+                .doc = "Further certificate authorities (PEM) that upstreams of routes may have "
+                       "theirs from.",
+        },
+        {
+                .name = "vault.key",
+                .type = OPTION_ENUM,
+                .choices = key_modes,
+                .def = "file",
+                .doc = "Under which key secrets lie on disk: file, made by the vault, protects "
+                       "copies of the other files and not against root; credential, handed in by "
+                       "the service manager as paddock-vault-key; passphrase, given by 'paddock "
+                       "secret unlock' after each start.",
         },
         {
                 .name = "egress.private",

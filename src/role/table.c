@@ -7,7 +7,7 @@ const struct role_row role_rows[] = {
          .uid_offset = 3,
          .net = ROLE_NET_HOST,
          .seccomp = "role-vault",
-         .libs = "libcares",
+         .libs = "libcares libsodium libssl libcrypto",
          .mounts = "/etc/ssl /usr/share/ca-certificates /etc/resolv.conf /etc/hosts"},
         {.name = "gate", .uid_offset = 4, .seccomp = "role-gate"},
         {.name = "rag", .uid_offset = 5, .seccomp = "role-rag", .libs = "libsqlite3 libm"},

@@ -52,6 +52,9 @@ static int open_all(struct serve *s, struct err *err)
         s->unix_fd = listen_unix(o->socket_path, config_get(s->config, "serve.socket_group"), err);
         if (s->unix_fd < 0)
                 return s->unix_fd;
+        s->vault_fd = listen_vault(o->socket_path, err);
+        if (s->vault_fd < 0)
+                return s->vault_fd;
         const char *listen = config_get(s->config, "http.listen");
         s->tcp_fd = *listen ? listen_tcp(listen, err) : -1;
         return *listen && s->tcp_fd < 0 ? s->tcp_fd : 0;
@@ -63,9 +66,11 @@ static void close_all(struct serve *s)
                 loop_timer_remove(s->members[i].again);
                 peer_free(s->members[i].control);
         }
-        if (s->unix_fd >= 0 && s->options->socket_path)
+        if (s->unix_fd >= 0 && s->options->socket_path) {
                 unlink(s->options->socket_path);
-        int fds[] = {s->unix_fd, s->tcp_fd, s->keep_fd, s->lock};
+                unlink_vault(s->options->socket_path);
+        }
+        int fds[] = {s->unix_fd, s->tcp_fd, s->keep_fd, s->vault_fd, s->lock};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
                 if (fds[i] >= 0)
                         close(fds[i]);
@@ -86,7 +91,7 @@ int serve_main(const struct serve_options *o)
 {
         struct serve s = {.options = o, .config = o->config, .lock = -1};
         struct err err = {0};
-        s.unix_fd = s.tcp_fd = s.keep_fd = -1;
+        s.unix_fd = s.tcp_fd = s.keep_fd = s.vault_fd = -1;
         s.rootful = geteuid() == 0;
         s.loop = loop_new();
         setup_log(s.config);

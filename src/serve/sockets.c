@@ -155,6 +155,25 @@ int listen_unix(const char *path, const char *group, struct err *err)
         return fd;
 }
 
+static void vault_path(const char *path, char dst[SOCKET_PATH_MAX + 8])
+{
+        snprintf(dst, SOCKET_PATH_MAX + 8, "%s.vault", path);
+}
+
+int listen_vault(const char *path, struct err *err)
+{
+        char own[SOCKET_PATH_MAX + 8];
+        vault_path(path, own);
+        return listen_at(own, SOCK_SEQPACKET, err);
+}
+
+void unlink_vault(const char *path)
+{
+        char own[SOCKET_PATH_MAX + 8];
+        vault_path(path, own);
+        unlink(own);
+}
+
 /* keep's socket by way of a descriptor of its directory: sun_path is short, state directories need
  * not be. */
 static int keep_path(const char *dir, char dst[64])

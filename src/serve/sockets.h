@@ -12,6 +12,9 @@ MUST_CHECK int state_subdir(const char *dir, const char *name, uid_t uid, struct
 /* A listening stream socket for clients; mode 0660 and group `group` where that group exists and we
  * may give it, else 0600. The directory is made. -EADDRINUSE: somebody listens there. */
 MUST_CHECK int listen_unix(const char *path, const char *group, struct err *err);
+/* The vault's own: the clients' path + ".vault", SEQPACKET, mode 0600. */
+MUST_CHECK int listen_vault(const char *path, struct err *err);
+void unlink_vault(const char *path);
 /* DIR/run/keep.sock, a SEQPACKET listener that only our own uid may reach. */
 MUST_CHECK int listen_keep(const char *dir, struct err *err);
 /* Connects to it: the keep of an earlier serve. -ENOENT or -ECONNREFUSED when there is none. */

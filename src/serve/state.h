@@ -13,7 +13,7 @@ struct serve {
         struct member members[MEMBERS_MAX];
         size_t n;
         char libexec[4096];
-        int lock, unix_fd, tcp_fd, keep_fd;
+        int lock, unix_fd, tcp_fd, keep_fd, vault_fd;
         bool rootful, stopping, stop_all, announced;
 };
 

@@ -78,6 +78,22 @@ static void send_tls(struct member *m)
         }
 }
 
+/* What vault needs of the host's files. */
+static void send_vault_files(struct member *m)
+{
+        const char *dir = getenv("CREDENTIALS_DIRECTORY");
+        const char *ca = config_get(m->serve->config, "egress.ca_file");
+        char path[4096] = "";
+        if (dir)
+                snprintf(path, sizeof path, "%s/paddock-vault-key", dir);
+        auto_close int key = *path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        auto_close int authorities = *ca ? open(ca, O_RDONLY | O_CLOEXEC) : -1;
+        if (*ca && authorities < 0)
+                log_error("serve.ca", kv("file", ca), kv("error", errno_text(errno)));
+        send_listener(m, "credential", key);
+        send_listener(m, "ca", authorities);
+}
+
 static void tell_peer(struct member *m, const char *other, int fd)
 {
         struct serve_peer msg = {0};
@@ -198,6 +214,10 @@ static void greet(struct member *m)
                 send_tls(m);
                 send_listener(m, "unix", s->unix_fd);
                 send_listener(m, "tcp", s->tcp_fd);
+        }
+        if (str_eq(m->row->name, "vault")) {
+                send_vault_files(m);
+                send_listener(m, "desk", s->vault_fd);
         }
         wire(m, NULL);
 }

@@ -23,13 +23,21 @@ static void reload(void *ctx)
         vault_reload(ctx);
 }
 
+static void listener(void *ctx, const char *name, int fd)
+{
+        vault_listener(ctx, name, fd);
+}
+
 int main(void)
 {
         const struct role_peer peers[] = {{"api", vault_ops("api")},
                                           {"gate", vault_ops("gate")},
                                           {"launch", vault_ops("launch")},
                                           {NULL, NULL}};
-        const struct role role = {
-                .name = "vault", .peers = peers, .start = start, .reload = reload};
+        const struct role role = {.name = "vault",
+                                  .peers = peers,
+                                  .start = start,
+                                  .listener = listener,
+                                  .reload = reload};
         return role_main(&role);
 }

@@ -19,5 +19,7 @@ MUST_CHECK int vault_new(const struct vault_config *c, struct vault **ret, struc
 void vault_free(struct vault *v); /* NULL is fine; its peers are freed before */
 DEFINE_CLEANUP(struct vault *, vault_free);
 void vault_reload(struct vault *v);
+/* What serve hands over: "desk", "credential", "ca". Owns fd. */
+void vault_listener(struct vault *v, const char *name, int fd);
 /* "api", "gate" or "launch": each has its own verbs; NULL for others. */
 const struct peer_ops *vault_ops(const char *asker);

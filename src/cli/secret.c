@@ -1,0 +1,260 @@
+/* paddock secret: hands values to the vault over the vault's own socket; no other role sees them. */
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/out.h"
+#include "cli/server.h"
+#include "link/desk.h"
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+
+static int desk_connect(const struct invocation *inv, struct err *err)
+{
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        struct server where = {.own = false};
+        CLEANUP(client_freep) struct client *c = NULL; /* starts the caller's own, if need be */
+        int r = server_locate(flag_text(inv, "socket"), &where, err);
+        r = r < 0 ? r : server_connect(inv, SERVER_START, &c, err);
+        if (r < 0)
+                return r;
+        snprintf(a.sun_path, sizeof a.sun_path, "%.100s.vault", where.socket);
+        auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+                return err_set(err, errno == EACCES ? -EPERM : -errno,
+                               "the vault's socket %s: %s%s", a.sun_path, errno_text(errno),
+                               errno == EACCES ? "; secrets are for operators" : "");
+        return TAKE_FD(fd);
+}
+
+static int ask(int fd, uint32_t verb, const void *req, struct err *err)
+{
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, LINK_MESSAGE_MAX - 64);
+        if (!buf_room(&b, LINK_MESSAGE_MAX - 65))
+                return err_sys(err, -ENOMEM, "request");
+        int r = wire_encode(link_find(&desk_link, verb)->req, req, &b, err);
+        struct link_message m = {
+                .verb = verb, .flags = LINK_REQUEST, .id = 1, .body = {b.data, b.len}};
+        if (r == 0)
+                r = link_send(fd, &desk_link, &m);
+        explicit_bzero(b.data, b.cap);
+        return r < 0 ? err_sys(err, r, "the vault") : 0;
+}
+
+/* One part of the answer: 1 when more follow. */
+static int hear(int fd, char *storage, uint32_t verb, void *rep, struct err *err)
+{
+        struct link_message m;
+        int r = link_recv(fd, &desk_link, storage, &m);
+        if (r < 0)
+                return err_sys(err, r, "the vault");
+        link_close_fds(&m);
+        if (m.status < 0)
+                return err_set(err, m.status, "%.*s", (int)m.body.len, m.body.data);
+        r = wire_decode(link_find(&desk_link, verb)->rep, m.body.data, m.body.len, rep, err);
+        return r < 0 ? r : (m.flags & LINK_MORE) != 0;
+}
+
+static int call(const struct invocation *inv, uint32_t verb, const void *req, struct err *err)
+{
+        char storage[LINK_MESSAGE_MAX];
+        struct vault_empty done;
+        auto_close int fd = desk_connect(inv, err);
+        int r = fd < 0 ? fd : ask(fd, verb, req, err);
+        r = r < 0 ? r : hear(fd, storage, verb, &done, err);
+        return r < 0 ? r : 0;
+}
+
+/* ---- values ---- */
+
+/* One line from the terminal, not shown; else standard input to its end, less a final newline. */
+static int read_value(const char *prompt, char *dst, size_t size, size_t *ret_n, struct err *err)
+{
+        struct termios was, quiet;
+        bool tty = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &was) == 0;
+        size_t n = 0;
+        if (tty) {
+                fprintf(stderr, "%s: ", prompt);
+                quiet = was;
+                quiet.c_lflag &= ~(tcflag_t)ECHO;
+                tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+        }
+        while (n < size) {
+                ssize_t got = read(STDIN_FILENO, dst + n, size - n);
+                n += got > 0 ? (size_t)got : 0;
+                if (got <= 0 || (tty && memchr(dst, '\n', n)))
+                        break;
+        }
+        if (tty) {
+                tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+                fputc('\n', stderr);
+        }
+        if (n == size)
+                return err_set(err, -E2BIG, "the value is longer than %zu bytes", size - 1);
+        if (n && dst[n - 1] == '\n')
+                n--;
+        *ret_n = n;
+        return n ? 0 : err_set(err, -EINVAL, "standard input has no value");
+}
+
+static int put(struct invocation *inv, uint32_t verb)
+{
+        static char value[SECRET_VALUE_MAX + 1];
+        struct err err = {0};
+        struct desk_secret d = {.kind = SECRET_ROUTE};
+        const char *host = NULL, *form = NULL, *kind = NULL;
+        if (verb == DESK_SET) {
+                host = flag_text(inv, "host");
+                form = flag_text(inv, "as");
+                kind = flag_text(inv, "kind");
+        }
+        int r = str_copy(d.name, sizeof d.name, inv->operands[0]);
+        if (r < 0 || !str_is_name(d.name))
+                r = err_set(&err, -EINVAL, "'%.64s' is not a name", inv->operands[0]);
+        if (kind && str_eq(kind, "file"))
+                d.kind = SECRET_FILE;
+        snprintf(d.host, sizeof d.host, "%s", host ? host : "");
+        snprintf(d.form, sizeof d.form, "%s", form ? form : "");
+        r = r < 0 ? r : read_value("Value", value, sizeof value, &d.value.len, &err);
+        d.value.data = value;
+        r = r < 0 ? r : call(inv, verb, &d, &err);
+        explicit_bzero(value, sizeof value);
+        return r < 0 ? fail(r, &err) : EXIT_DONE;
+}
+
+static int set(struct invocation *inv)
+{
+        return put(inv, DESK_SET);
+}
+
+static int rotate(struct invocation *inv)
+{
+        return put(inv, DESK_ROTATE);
+}
+
+static int remove_it(struct invocation *inv)
+{
+        struct err err = {0};
+        struct desk_name d = {.name = ""};
+        int r = str_copy(d.name, sizeof d.name, inv->operands[0]);
+        r = r < 0 ? err_set(&err, -EINVAL, "'%.64s' is not a name", inv->operands[0])
+                  : call(inv, DESK_REMOVE, &d, &err);
+        return r < 0 ? fail(r, &err) : EXIT_DONE;
+}
+
+static int unlock(struct invocation *inv)
+{
+        char phrase[1025];
+        struct err err = {0};
+        struct desk_phrase d = {.phrase = {phrase, 0}};
+        int r = read_value("Passphrase of the vault", phrase, sizeof phrase, &d.phrase.len, &err);
+        r = r < 0 ? r : call(inv, DESK_UNLOCK, &d, &err);
+        explicit_bzero(phrase, sizeof phrase);
+        return r < 0 ? fail(r, &err) : EXIT_DONE;
+}
+
+/* ---- list ---- */
+
+static void add_row(struct table *t, json_t *list, const struct desk_secret *d)
+{
+        char when[32];
+        const char *kind = d->kind == SECRET_FILE ? "file" : "route";
+        if (list) {
+                json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:I,s:I}", "name", d->name,
+                                                      "kind", kind, "host", d->host, "as", d->form,
+                                                      "created_ms", (json_int_t)d->created_ms,
+                                                      "changed_ms", (json_int_t)d->changed_ms));
+                return;
+        }
+        table_cell(t, "%s", d->name);
+        table_cell(t, "%s", kind);
+        table_cell(t, "%s", d->host[0] ? d->host : "-");
+        table_cell(t, "%s", d->form[0] ? d->form : "-");
+        table_cell(t, "%s", local_time(when, d->changed_ms));
+}
+
+static int list(struct invocation *inv)
+{
+        static const char *const titles[] = {"NAME", "KIND", "HOST", "AS", "CHANGED", NULL};
+        char storage[LINK_MESSAGE_MAX];
+        struct err err = {0};
+        struct desk_secret d;
+        CLEANUP(table_freep) struct table *t = table_new(titles);
+        auto_json json_t *all = inv->json ? json_pack("{s:[]}", "secrets") : NULL;
+        auto_close int fd = desk_connect(inv, &err);
+        int r = fd < 0 ? fd : ask(fd, DESK_LIST, &(struct vault_empty){0}, &err);
+        while (r >= 0 && (r = hear(fd, storage, DESK_LIST, &d, &err)) == 1)
+                add_row(t, json_object_get(all, "secrets"), &d);
+        if (r < 0)
+                return fail(r, &err);
+        if (all)
+                out_json(all);
+        else
+                table_print(t);
+        return EXIT_DONE;
+}
+
+static const char *const kinds[] = {"route", "file", NULL};
+static const struct flag set_flags[] = {
+        {.o = {.name = "kind",
+               .type = OPTION_ENUM,
+               .choices = kinds,
+               .doc = "route (the default): never leaves the vault, which adds it to requests; "
+                      "file: is written into sandboxes that ask for it."},
+         .arg = "route|file"},
+        {.o = {.name = "host",
+               .type = OPTION_STR,
+               .max = HOST_TEXT_MAX,
+               .doc = "The upstream it is for; without it that of the route that uses it."},
+         .arg = "HOST[:PORT]"},
+        {.o = {.name = "as",
+               .type = OPTION_STR,
+               .max = SECRET_FORM_MAX,
+               .doc = "How it is added: bearer, header:NAME, basic:USER or query:NAME."},
+         .arg = "FORM"},
+        FLAGS_END,
+};
+
+const struct command command_secret_set = {
+        .name = "secret set",
+        .operands = "NAME",
+        .summary = "Give the vault a secret; its value is read from standard input.",
+        .details = "A secret of kind route is bound to a host and a form when it is set; a route "
+                   "that differs in either does not get it. On a terminal the value is asked for "
+                   "and not shown.",
+        .flags = set_flags,
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = set,
+};
+const struct command command_secret_rotate = {
+        .name = "secret rotate",
+        .operands = "NAME",
+        .summary = "Give a secret a new value; what it is bound to stays.",
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = rotate,
+};
+const struct command command_secret_list = {
+        .name = "secret list",
+        .operands = "",
+        .summary = "List the secrets, never their values.",
+        .run = list,
+};
+const struct command command_secret_remove = {
+        .name = "secret remove",
+        .operands = "NAME",
+        .summary = "Remove a secret.",
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = remove_it,
+};
+const struct command command_secret_unlock = {
+        .name = "secret unlock",
+        .operands = "",
+        .summary = "Unlock the vault with its passphrase, where vault.key is passphrase.",
+        .details = "The first one makes the key.",
+        .run = unlock,
+};

@@ -1,0 +1,19 @@
+/* desk.h - the vault's own socket: operators hand in secrets here (link/desk.h). */
+#pragma once
+#include "net/peer.h"
+#include "vault/safe.h"
+
+struct desk;
+struct desk_config {
+        struct loop *loop;
+        uint32_t uid; /* who may come, beside root */
+        /* The store; NULL with the reason while there is none (a credential that did not come). */
+        struct safe *(*store)(void *ctx, struct err *err);
+        /* Host and form of a route's secret when they were not given; false: no such route. */
+        bool (*binding)(void *ctx, struct desk_secret *d);
+        void (*changed)(void *ctx, const char *verb, const char *name, bool done);
+        void *ctx;
+};
+struct desk *desk_new(const struct desk_config *c);
+void desk_listen(struct desk *d, int fd); /* owns fd */
+void desk_free(struct desk *d);           /* NULL is fine */
