@@ -247,6 +247,45 @@ BOTH(a_terminal_is_the_sandboxs_own)
         close(master);
 }
 
+TEST(what_is_no_master_of_a_terminal_is_not_taken_for_one)
+{
+        int pair[2];
+        struct err err = {0};
+        CHECK_INT(pipe(pair), ==, 0);
+        auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        auto_close int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+        CHECK_INT(box_check_master(pair[0], &err), ==, -EPROTO);
+        CHECK_INT(box_check_master(null, &err), ==, -EPROTO);
+        CHECK_INT(box_check_master(master, &err), ==, 0);
+}
+
+/* A sandbox whose init is of the version before execs: it is spoken to in its version and not asked
+ * what it does not know. */
+BOTH(an_older_init_gets_its_own_version)
+{
+        struct launch_spec s = fx_spec();
+        const char *const argv[] = {"/bin/sleep", "100", NULL};
+        char storage[LINK_MESSAGE_MAX];
+        int pair[2];
+        CHECK_INT(fx_create(f, &s, argv), ==, 0);
+        struct box *b = box_find(f->boxes, s.id);
+        b->j.init_version = 1;
+        struct launch_exec x = exec_in(s.id);
+        CHECK_INT(begin_sh(f, &x, ":"), ==, -ENOTSUP);
+        CHECK_INT(link_pair(pair), ==, 0);
+        int real = b->s.control;
+        b->s.control = pair[0];
+        CHECK_INT(box_signal(b, SIGUSR1), ==, 0);
+        b->s.control = real;
+        struct link_spec old = init_link;
+        old.version = old.oldest = 1;
+        struct link_message m;
+        CHECK_INT(link_recv(pair[1], &old, storage, &m), ==, 0);
+        CHECK_INT(m.version, ==, 1);
+        CHECK_INT(m.verb, ==, INIT_SIGNAL);
+        stop_now(f, s.id); /* the real one takes both */
+}
+
 BOTH(an_exec_may_have_a_terminal)
 {
         struct launch_spec s = idle_box(f);
