@@ -40,7 +40,7 @@ struct box {
         /* what launch watches: watch.c */
         struct loop_timer *watch;
         uint64_t cpu_us, looked_ms, idle_since_ms, oom_kills;
-        bool touched, frozen, froze_idle; /* frozen by look(), not by FREEZE */
+        bool frozen, froze_idle; /* frozen by look(), not by FREEZE */
         /* of its end */
         bool exited, stop_sent;
         struct init_exited exit;

@@ -52,10 +52,9 @@ static bool was_busy(struct box *b, uint64_t now_ms)
 {
         uint64_t us = cgroup_cpu_us(b->all->c.host->cgroups, b->j.group);
         uint64_t worked = us - b->cpu_us, passed = (now_ms - b->looked_ms) * 1000;
-        bool busy = b->touched || has_running_exec(b) || worked * 100 >= passed * IDLE_PERCENT;
+        bool busy = has_running_exec(b) || worked * 100 >= passed * IDLE_PERCENT;
         b->cpu_us = us;
         b->looked_ms = now_ms;
-        b->touched = false;
         return busy;
 }
 
@@ -121,7 +120,6 @@ void box_unwatch_limits(struct box *b)
 
 void box_touch(struct box *b)
 {
-        b->touched = true;
         b->idle_since_ms = clock_boot_ms();
         if (b->froze_idle)
                 thaw(b);
