@@ -1,5 +1,6 @@
 #include "api/api.h"
 #include "api/box.h"
+#include "api/events.h"
 #include "api/files_pool.h"
 #include "api/handlers.h"
 #include "api/metrics.h"
@@ -52,7 +53,7 @@ struct peer *api_peer(const struct api *a, const char *name)
 
 static void restore(void *ctx, const struct job_row *row)
 {
-        if (str_eq(row->kind, "sandbox"))
+        if (str_eq(row->kind, "sandbox") || str_eq(row->kind, "exec"))
                 box_restore(ctx, row);
         else
                 run_restore(ctx, row);
@@ -124,6 +125,7 @@ int api_new(const struct api_env *env, struct api **ret, struct err *err)
         buf_init(&a->tls_key, PEM_MAX);
         a->counters = metrics_new();
         a->pool = pool_new(a);
+        a->events = events_new();
         int r = open_state(a, err);
         if (r < 0) {
                 api_free(a);
@@ -152,6 +154,8 @@ void api_free(struct api *a)
         loop_timer_remove(a->drain_timer);
         loop_timer_remove(a->idle_timer);
         loop_timer_remove(a->prune_timer);
+        loop_timer_remove(a->exec_timer);
+        events_free(a->events);
         if (a->tls_key.data)
                 explicit_bzero(a->tls_key.data, a->tls_key.len);
         buf_done(&a->tls_key);
@@ -265,7 +269,16 @@ static void on_listed(void *ctx, const struct peer_answer *answer)
         peer_call(launch, LAUNCH_STOP, &stop, NULL, 0, ignore_answer, NULL);
 }
 
-static const struct peer_handler launch_handlers[] = {{LAUNCH_EXITED, on_exited}, {0, NULL}};
+static void on_exec_exited(void *ctx, struct peer_request *rq UNUSED, const void *req,
+                           int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        struct api *a = ctx;
+        if (!pool_exec_exited(a->pool, req))
+                box_exec_exited(a, req);
+}
+
+static const struct peer_handler launch_handlers[] = {
+        {LAUNCH_EXITED, on_exited}, {LAUNCH_EXEC_EXITED, on_exec_exited}, {0, NULL}};
 const struct peer_ops api_launch_ops = {&launch_link, launch_handlers, NULL};
 const struct peer_ops api_keep_ops = {&keep_link, NULL, NULL};
 const struct peer_ops api_rag_ops = {&rag_link, NULL, NULL};
@@ -313,6 +326,7 @@ void api_drain(struct api *a, loop_fn fn, void *ctx)
                 httpd_stop_accepting(a->https);
         for (struct live *j = a->jobs; j; j = j->next)
                 live_tell(j, LIVE_DRAIN);
+        events_drain(a);
         streams_cut(a);
         a->drain_timer = loop_timer_add(a->env.loop, 0, drain_step, a);
 }

@@ -25,7 +25,8 @@ struct api_env {
 struct api_counters; /* of requests, for /metrics */
 struct live;         /* jobs that have not ended */
 struct viewer;
-struct pool; /* sandboxes that hold volumes for file access */
+struct pool;   /* sandboxes that hold volumes for file access */
+struct events; /* of sandboxes, for who watches */
 
 struct api {
         struct api_env env;
@@ -35,6 +36,7 @@ struct api {
         struct live *jobs; /* list */
         struct pool *pool;
         struct viewer *viewers; /* attached clients */
+        struct events *events;
         struct api_counters *counters;
         /* Users that asked lately: a user is never renamed and never removed. */
         struct api_known {
@@ -48,7 +50,7 @@ struct api {
         void *drained_ctx;
         struct loop_timer *idle_timer;
         uint64_t used_ms; /* on the boot clock: the last request */
-        struct loop_timer *drain_timer, *prune_timer;
+        struct loop_timer *drain_timer, *prune_timer, *exec_timer;
         uint64_t drain_until_ms;
 };
 

@@ -1,4 +1,6 @@
 #include "api/box.h"
+#include "api/box_impl.h"
+#include "api/events.h"
 #include "api/job_json.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -64,20 +66,36 @@ static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
 }
 
 /* What launch and keep still hold of it. When one is away now, the sweep at its return does it. */
-static void forget(struct api *a, const char *id)
+static void forget(const struct box *b)
 {
+        struct api *a = b->live.api;
         struct peer *launch = api_peer(a, "launch"), *keep = api_peer(a, "keep");
         struct launch_id which = {0};
+        struct launch_exec_id exec = {0};
         struct keep_key key = {0};
-        memcpy(which.id, id, sizeof which.id);
-        memcpy(key.id, id, sizeof key.id);
-        if (launch)
+        memcpy(which.id, b->live.id, sizeof which.id);
+        memcpy(exec.id, b->parent, sizeof exec.id);
+        memcpy(exec.exec, b->live.id, sizeof exec.exec);
+        memcpy(key.id, b->live.id, sizeof key.id);
+        if (launch && b->parent[0])
+                peer_call(launch, LAUNCH_EXEC_FORGET, &exec, NULL, 0, ignore_answer, NULL);
+        else if (launch)
                 peer_call(launch, LAUNCH_FORGET, &which, NULL, 0, ignore_answer, NULL);
         if (keep)
                 peer_call(keep, KEEP_DROP, &key, NULL, 0, ignore_answer, NULL);
 }
 
 static void try_finish(void *ctx);
+
+static void tell_end(const struct box *b, const char *result)
+{
+        bool exec = b->parent[0] != '\0';
+        json_t *data = json_pack("{s:o}", "result", json_or_null(result));
+        if (exec)
+                json_object_set_new(data, "exec", json_string(b->live.id));
+        event_tell(b->live.api, exec ? "exec-ended" : "ended", exec ? b->parent : b->live.id,
+                   b->live.owner, data);
+}
 
 static void finish(struct box *b)
 {
@@ -97,7 +115,8 @@ static void finish(struct box *b)
         }
         log_info("job.ended", kv("id", (const char *)b->live.id),
                  kv("reason", launch_reason_text(b->result.reason)));
-        forget(a, b->live.id);
+        tell_end(b, text);
+        forget(b);
         box_pump_stop(b);
         live_end(&b->live);
         box_free(b);
@@ -120,12 +139,16 @@ void box_drained(struct box *b)
                 finish(b);
 }
 
-static void has_ended(struct box *b, const struct launch_result *r)
+void box_has_ended(struct box *b, const struct launch_result *r)
 {
         if (b->step == BOX_STEP_ENDED)
                 return;
         b->step = BOX_STEP_ENDED;
         b->result = *r;
+        if (b->too_much && (r->reason == BOX_SIGNAL || r->reason == BOX_KILLED))
+                b->result.reason = BOX_OUTPUT; /* an exec is only killed */
+        if (!b->parent[0])
+                box_end_execs(b);
         loop_timer_remove(b->bound);
         b->bound = NULL;
         if (box_pump_done(b))
@@ -134,37 +157,45 @@ static void has_ended(struct box *b, const struct launch_result *r)
                 b->bound = loop_timer_add(b->live.api->env.loop, DRAIN_MS, try_finish, b);
 }
 
-static void is_lost(struct box *b, const char *cause)
+void box_is_lost(struct box *b, const char *cause)
 {
         struct launch_result r = {.reason = BOX_LOST};
         snprintf(r.cause, sizeof r.cause, "%s", cause);
-        has_ended(b, &r);
+        box_has_ended(b, &r);
 }
 
 void box_exited(struct api *a, const struct launch_result *r)
 {
         struct box *b = box_find(a, r->id);
         if (b && b->step != BOX_STEP_ASKED)
-                has_ended(b, r);
+                box_has_ended(b, r);
 }
 
 /* ---- the beginning ---- */
 
-static void runs(struct box *b, const struct launch_created *made)
+void box_runs(struct box *b)
 {
         struct err err = {0};
-        auto_free char *text = NULL;
+        auto_free char *text = b->enforcement ? json_text(b->enforcement) : NULL;
         b->step = BOX_STEP_UP;
-        if (made) {
-                b->enforcement = enforcement_object(&made->enforcement);
-                b->start_us = made->start_us;
-                uint64_t now = clock_wall_ms();
-                b->queue_ms = now > b->created_ms ? now - b->created_ms : 0;
-                text = json_text(b->enforcement);
-        }
         if (jobs_running(b->live.api->db, b->live.id, text, &err) < 0)
                 log_warn("job.store", kv("id", (const char *)b->live.id),
                          kv("error", err_text(&err)));
+        if (!b->parent[0])
+                event_tell(b->live.api, "started", b->live.id, b->live.owner, NULL);
+}
+
+/* launch says so itself: launch_created, or launch_exec_made. */
+static void was_made(struct box *b, const void *made)
+{
+        const struct launch_created *box = made;
+        uint64_t now = clock_wall_ms();
+        b->queue_ms = now > b->created_ms ? now - b->created_ms : 0;
+        b->start_us =
+                b->parent[0] ? ((const struct launch_exec_made *)made)->start_us : box->start_us;
+        if (!b->parent[0])
+                b->enforcement = enforcement_object(&box->enforcement);
+        box_runs(b);
 }
 
 static void ask_launch(struct box *b);
@@ -183,11 +214,14 @@ static void on_created(void *ctx, const struct peer_answer *a)
                 return;
         }
         if (a->status == 0) {
-                runs(b, a->rep);
+                was_made(b, a->rep);
                 int fds[3] = {-1, -1, -1};
                 for (uint32_t i = 0; i < a->n_fds && i < 3; i++)
                         fds[i] = TAKE_FD(a->fds[i]);
-                box_pump_start(b, fds[0], fds[1], fds[2]);
+                if (b->tty)
+                        box_pump_start_tty(b, fds[0]);
+                else
+                        box_pump_start(b, fds[0], fds[1], fds[2]);
         } else if (unknown) {
                 b->step = BOX_STEP_UNSURE;
         }
@@ -205,6 +239,15 @@ void box_create(struct box *b, struct peer *launch, const struct launch_spec *sp
         q->fn = fn;
         q->ctx = ctx;
         peer_call(launch, LAUNCH_CREATE, spec, &command, 1, on_created, q);
+}
+
+void box_exec(struct box *b, struct peer *launch, const struct launch_exec *e, int command,
+              box_created_fn fn, void *ctx)
+{
+        struct about *q = about(b);
+        q->fn = fn;
+        q->ctx = ctx;
+        peer_call(launch, LAUNCH_EXEC, e, &command, 1, on_created, q);
 }
 
 /* ---- finding out ---- */
@@ -225,9 +268,9 @@ static void on_queried(void *ctx, const struct peer_answer *a)
                 return;
         b->querying = false;
         if (a->status == -ENOENT) {
-                is_lost(b, b->step == BOX_STEP_UNSURE && !b->got_pipes
-                                   ? "the server was restarted before the sandbox had started"
-                                   : "the sandbox was gone after a restart of the server");
+                box_is_lost(b, b->step == BOX_STEP_UNSURE && !b->got_pipes
+                                       ? "the server was restarted before the sandbox had started"
+                                       : "the sandbox was gone after a restart of the server");
                 return;
         }
         if (a->status == -EPIPE || a->status == -ECANCELED)
@@ -239,18 +282,19 @@ static void on_queried(void *ctx, const struct peer_answer *a)
         }
         const struct launch_result *r = a->rep;
         if (r->state == BOX_ENDED) {
-                has_ended(b, r);
+                box_has_ended(b, r);
                 return;
         }
         if (b->step == BOX_STEP_UNSURE)
-                runs(b, NULL);
+                box_runs(b);
 }
 
 static void ask_launch(struct box *b)
 {
         struct peer *launch = api_peer(b->live.api, "launch");
         struct launch_id which = {0};
-        if (!launch || b->querying || b->step == BOX_STEP_ASKED || b->step == BOX_STEP_ENDED)
+        if (!launch || b->querying || b->parent[0] || b->step == BOX_STEP_ASKED ||
+            b->step == BOX_STEP_ENDED)
                 return;
         b->querying = true;
         memcpy(which.id, b->live.id, sizeof which.id);
@@ -267,11 +311,14 @@ static void on_kept(void *ctx, const struct peer_answer *a)
         b->fetching = false;
         if ((a->status < 0 && a->status != -ENOENT) || b->got_pipes)
                 return;
-        int fds[3] = {-1, -1, -1}; /* three, or two without stdin */
+        int fds[3] = {-1, -1, -1}; /* three, or two without stdin; of a terminal one */
         uint32_t from = a->n_fds == 2 ? 1 : 0;
         for (uint32_t i = 0; i < a->n_fds && from + i < 3; i++)
                 fds[from + i] = TAKE_FD(a->fds[i]);
-        box_pump_start(b, fds[0], fds[1], fds[2]);
+        if (b->tty)
+                box_pump_start_tty(b, fds[0]);
+        else
+                box_pump_start(b, fds[0], fds[1], fds[2]);
         if (box_pump_done(b))
                 box_drained(b);
 }
@@ -293,6 +340,11 @@ void box_restore(struct api *a, const struct job_row *row)
         struct err err = {0};
         struct box *b =
                 box_new(a, row->id, row->owner, json_is_true(json_object_get(spec, "stdin")), &err);
+        b->tty = json_is_true(json_object_get(spec, "tty"));
+        b->output_max = (uint64_t)json_integer_value(json_object_get(spec, "output_limit_bytes"));
+        const char *network = json_string_value(json_object_get(spec, "network"));
+        b->proxied = network && str_eq(network, "proxy");
+        snprintf(b->parent, sizeof b->parent, "%s", row->parent ? row->parent : "");
         json_decref(spec);
         b->step = str_eq(row->state, "running") ? BOX_STEP_UP : BOX_STEP_UNSURE;
         b->created_ms = row->created_ms;
@@ -313,4 +365,6 @@ void box_peer_up(struct api *a, const char *role)
                 if (str_eq(role, "keep") || str_eq(role, "launch"))
                         ask_keep((struct box *)j);
         }
+        if (str_eq(role, "launch"))
+                box_list_execs(a);
 }

@@ -1,4 +1,5 @@
-/* box.h - a sandbox that has not ended: from the request to the stored result.
+/* box.h - a sandbox, or a command in one (an exec), that has not ended: from the request to the
+ * stored result.
  *
  *   asked    LAUNCH_CREATE is on its way
  *   unsure   the link broke meanwhile, or this role was started again: LAUNCH_QUERY will tell
@@ -30,7 +31,14 @@ struct box_pipe {
 };
 
 struct box {
-        struct live live; /* first */
+        struct live live;             /* first */
+        char parent[ID_TEXT_LEN + 1]; /* of an exec: its sandbox; "" else */
+        bool tty;                     /* one descriptor, the terminal's master */
+        bool listed, asked_before;    /* exec: launch knows it; it was there when we asked */
+        bool proxied;                 /* its network is the proxy */
+        bool too_much;                /* its output passed the limit, it is being ended */
+        uint64_t output_max;          /* 0 none */
+        uint64_t touched_ms;          /* launch was told that bytes flow */
         enum box_step step;
         bool has_stdin;     /* the request wanted one */
         bool fetching;      /* KEEP_GET is on its way */
@@ -59,6 +67,15 @@ struct box *box_new(struct api *a, const char *id, int64_t owner, bool has_stdin
  * out. Another error: it does not run, and the box is gone. */
 void box_create(struct box *b, struct peer *launch, const struct launch_spec *spec, int command,
                 box_created_fn fn, void *ctx);
+/* The same for an exec: b->parent is set. */
+void box_exec(struct box *b, struct peer *launch, const struct launch_exec *e, int command,
+              box_created_fn fn, void *ctx);
+/* The exec that a result is of; NULL: none of ours. */
+void box_exec_exited(struct api *a, const struct launch_exec_result *r);
+/* LAUNCH_SIGNAL, or that of an exec; fn as for peer_call. */
+void box_signal(struct box *b, struct peer *launch, uint32_t number, peer_answer_fn fn, void *ctx);
+/* Its terminal has another size; nothing without one. */
+void box_resize(struct box *b, uint32_t rows, uint32_t cols);
 /* One that an earlier life of this role accepted. */
 void box_restore(struct api *a, const struct job_row *row);
 struct box *box_find(const struct api *a, const char *id);
@@ -75,10 +92,13 @@ void box_free(struct box *b);
 
 /* box_pump.c */
 void box_pump_start(struct box *b, int in, int out, int err); /* owns them; -1 = none */
+void box_pump_start_tty(struct box *b, int master);           /* owns it */
 void box_pump_stop(struct box *b);
 /* Gives keep copies of what is open here: after the end of stdin, and to a keep that was started
  * again and has nothing. */
 void box_put_kept(struct box *b);
 bool box_pump_done(const struct box *b); /* both streams are at their end */
+/* box.c: more output than it may have. */
+void box_over_output(struct box *b);
 /* box.c: both streams are at their end. */
 void box_drained(struct box *b);

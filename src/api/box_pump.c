@@ -1,9 +1,12 @@
 /* A sandbox's pipes: from its stdout and stderr into the log or to who reads, and its stdin. */
 #include "api/box.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "link/keep.h"
+#include <fcntl.h>
 
+#define TOUCH_MS   1000         /* launch hears so often that bytes flow: it is not idle */
 #define TURN_BYTES (256u << 10) /* of one stream, before others have their turn */
 #define DIRECT_MAX 32768u
 
@@ -70,6 +73,25 @@ static int64_t pass_on(struct box_pipe *p)
         return n;
 }
 
+static void touch(struct box *b)
+{
+        struct peer *launch = api_peer(b->live.api, "launch");
+        struct launch_id id = {0};
+        uint64_t now = clock_boot_ms();
+        if (!launch || now - b->touched_ms < TOUCH_MS)
+                return;
+        b->touched_ms = now;
+        memcpy(id.id, b->parent[0] ? b->parent : b->live.id, sizeof id.id);
+        peer_event(launch, LAUNCH_TOUCH, &id, NULL, 0);
+}
+
+static void check_output(struct box *b)
+{
+        uint64_t n = b->log ? outlog_stored(b->log) + outlog_dropped(b->log) : 0;
+        if (b->output_max && n > b->output_max && !b->too_much)
+                box_over_output(b);
+}
+
 static void ready(void *ctx, uint32_t events UNUSED)
 {
         struct box_pipe *p = ctx;
@@ -83,8 +105,12 @@ static void ready(void *ctx, uint32_t events UNUSED)
                         n = pass_on(p);
                 total += n > 0 ? n : 0;
         }
+        if (total > 0) {
+                touch(b);
+                check_output(b);
+        }
         if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR)) {
-                if (n < 0)
+                if (n < 0 && !(b->tty && n == -EIO)) /* how a terminal without a user ends */
                         log_warn("box.output", kv("id", (const char *)b->live.id),
                                  kv("error", errno_text((int)n)));
                 end_of(p);
@@ -116,7 +142,9 @@ void box_put_kept(struct box *b)
         int fds[3] = {b->in, b->out.fd, b->err.fd};
         uint32_t from = b->in < 0; /* two: without stdin */
         memcpy(key.id, b->live.id, sizeof key.id);
-        if (keep && fds[1] >= 0 && fds[2] >= 0)
+        if (keep && b->tty && fds[1] >= 0)
+                peer_call(keep, KEEP_PUT, &key, fds + 1, 1, put_kept, NULL);
+        else if (keep && fds[1] >= 0 && fds[2] >= 0)
                 peer_call(keep, KEEP_PUT, &key, fds + from, 3 - from, put_kept, NULL);
 }
 
@@ -135,6 +163,10 @@ void box_stdin_end(struct box *b)
                 outlog_stdin_end(b->log);
         if (b->in < 0)
                 return;
+        if (b->tty) { /* its user goes on typing; what reads it sees an end once */
+                (void)!write(b->in, "\x04", 1);
+                return;
+        }
         close_stdin(b);
         /* keep has a copy of our end: only without that the sandbox sees the end of its stdin. */
         box_put_kept(b);
@@ -146,6 +178,7 @@ int64_t box_stdin(struct box *b, const void *p, size_t n)
                 return b->got_pipes ? -EPIPE : -EAGAIN;
         ssize_t w = write(b->in, p, n);
         if (w >= 0) {
+                touch(b);
                 if (b->log)
                         outlog_stdin_add(b->log, (uint64_t)w);
                 return w;
@@ -156,7 +189,10 @@ int64_t box_stdin(struct box *b, const void *p, size_t n)
                                 loop_io_add(b->live.api->env.loop, b->in, EPOLLOUT, stdin_ready, b);
                 return -EAGAIN;
         }
-        box_stdin_end(b);
+        if (b->tty)
+                close_stdin(b);
+        else
+                box_stdin_end(b);
         return -EPIPE;
 }
 
@@ -193,6 +229,15 @@ void box_pump_start(struct box *b, int in, int out, int err)
                 box_stdin_end(b);
         else
                 live_tell(&b->live, LIVE_STDIN);
+}
+
+void box_pump_start_tty(struct box *b, int master)
+{
+        b->got_pipes = true;
+        b->err = (struct box_pipe){.box = b, .fd = -1, .at_end = true};
+        b->in = master < 0 ? -1 : fcntl(master, F_DUPFD_CLOEXEC, 3);
+        take(b, &b->out, master, STREAM_STDOUT);
+        live_tell(&b->live, LIVE_STDIN);
 }
 
 void box_pump_stop(struct box *b)

@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #define IDLE_MS    10000
+#define IDLE_IN_MS 1000 /* in a user's sandbox it counts as one of the user's processes */
 #define OUT_ENOUGH (FRAME_MAX + FRAME_HEAD) /* waits to be written: PUT is told to pause */
 
 struct keeper *keeper_find(const struct pool *p, const char *box)
@@ -83,8 +84,13 @@ void keeper_stop(struct keeper *k)
 {
         struct peer *launch = api_peer(k->pool->api, "launch");
         struct launch_stop stop = {0};
+        struct launch_exec_signal kill = {.signal = 9};
         memcpy(stop.id, k->box, sizeof stop.id);
-        if (launch)
+        memcpy(kill.id, k->volume, sizeof kill.id);
+        memcpy(kill.exec, k->box, sizeof kill.exec);
+        if (launch && k->in_box)
+                peer_call(launch, LAUNCH_EXEC_SIGNAL, &kill, NULL, 0, on_stopped, keeper_about(k));
+        else if (launch)
                 peer_call(launch, LAUNCH_STOP, &stop, NULL, 0, on_stopped, keeper_about(k));
 }
 
@@ -117,7 +123,8 @@ void keeper_becomes_idle(struct keeper *k)
 {
         k->step = KEEPER_IDLE;
         loop_timer_remove(k->idle);
-        k->idle = loop_timer_add(k->pool->api->env.loop, IDLE_MS, idle_over, k);
+        k->idle = loop_timer_add(k->pool->api->env.loop, k->in_box ? IDLE_IN_MS : IDLE_MS,
+                                 idle_over, k);
         pool_serve_later(k->pool);
 }
 

@@ -6,7 +6,8 @@
 
 enum keeper_step { KEEPER_STARTING, KEEPER_IDLE, KEEPER_BUSY, KEEPER_GOING };
 
-/* One sandbox with a volume. */
+/* One sandbox with a volume; or the program in a user's sandbox: then `box` is the exec's id and
+ * `volume` the sandbox's. */
 struct keeper {
         struct pool *pool;
         struct keeper *next;
@@ -18,6 +19,7 @@ struct keeper {
         struct buf writer;
         struct files_op *op;
         bool created; /* launch has answered */
+        bool in_box;
         struct loop_timer *idle;
 };
 
@@ -30,6 +32,7 @@ struct files_op {
         struct buf request; /* the encoded frame */
         const struct files_calls *calls;
         void *ctx;
+        bool in_box;
         bool sent_end, dropped;
         bool end_waits, end_keeps; /* the end came before there was a keeper */
 };

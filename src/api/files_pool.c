@@ -16,6 +16,16 @@ static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
 {
 }
 
+static void forget_exec(struct api *a, const char *sandbox, const char *exec)
+{
+        struct peer *launch = api_peer(a, "launch");
+        struct launch_exec_id id = {0};
+        memcpy(id.id, sandbox, sizeof id.id);
+        memcpy(id.exec, exec, sizeof id.exec);
+        if (launch)
+                peer_call(launch, LAUNCH_EXEC_FORGET, &id, NULL, 0, ignore_answer, NULL);
+}
+
 static void forget(struct api *a, const char *box)
 {
         struct peer *launch = api_peer(a, "launch"), *keep = api_peer(a, "keep");
@@ -55,8 +65,7 @@ static void on_created(void *ctx, const struct peer_answer *a)
                 char volume[ID_TEXT_LEN + 1];
                 int code = a->status < 0 ? a->status : -EIO;
                 /* -ENOENT is for the file that was asked about, which nobody has looked for. */
-                err_set(&err, code == -ENOENT ? -ENOTCONN : code,
-                        "the volume cannot be reached: %s",
+                err_set(&err, code == -ENOENT ? -ENOTCONN : code, "its files cannot be reached: %s",
                         a->status < 0 ? err_text(a->err) : "no descriptors came");
                 memcpy(volume, k->volume, sizeof volume);
                 keeper_free(k);
@@ -78,14 +87,39 @@ static void on_created(void *ctx, const struct peer_answer *a)
         keeper_becomes_idle(k);
 }
 
-static void start_keeper(struct pool *p, const char *volume)
+static void ask_exec(struct peer *launch, struct keeper *k, int command)
+{
+        auto_free struct launch_exec *e = xcalloc(1, sizeof *e);
+        memcpy(e->id, k->volume, sizeof e->id);
+        memcpy(e->exec, k->box, sizeof e->exec);
+        e->program = EXEC_FILES;
+        peer_call(launch, LAUNCH_EXEC, e, &command, 1, on_created, keeper_about(k));
+}
+
+static void ask_sandbox(struct peer *launch, struct keeper *k, int command)
+{
+        auto_free struct launch_spec *s = xcalloc(1, sizeof *s);
+        memcpy(s->id, k->box, sizeof s->id);
+        snprintf(s->image, sizeof s->image, "host");
+        snprintf(s->hostname, sizeof s->hostname, "files");
+        s->profile = BOX_FILES;
+        s->memory_bytes = MEMORY_BYTES;
+        s->disk_bytes = DISK_BYTES;
+        s->pids = PIDS;
+        s->n_mounts = 1;
+        memcpy(s->mounts[0].volume, k->volume, sizeof s->mounts[0].volume);
+        snprintf(s->mounts[0].target, sizeof s->mounts[0].target, "/volume");
+        peer_call(launch, LAUNCH_CREATE, s, &command, 1, on_created, keeper_about(k));
+}
+
+static void start_keeper(struct pool *p, const char *volume, bool in_box)
 {
         static const char command[] = "\1\0\0\0\0\0\0\0/.paddock/files";
         struct peer *launch = api_peer(p->api, "launch");
         auto_close int fd = launch ? memfd_sealed("command", command, sizeof command) : -EPIPE;
         if (fd < 0) {
                 struct err err = {0};
-                err_set(&err, fd, "the volume cannot be reached: the role 'launch' is away");
+                err_set(&err, fd, "its files cannot be reached: the role 'launch' is away");
                 fail_waiting(p, volume, &err);
                 return;
         }
@@ -98,18 +132,11 @@ static void start_keeper(struct pool *p, const char *volume)
         buf_init(&k->writer, OUT_MAX);
         snprintf(k->box, sizeof k->box, "%s", id_new().s);
         snprintf(k->volume, sizeof k->volume, "%s", volume);
-        auto_free struct launch_spec *s = xcalloc(1, sizeof *s);
-        memcpy(s->id, k->box, sizeof s->id);
-        snprintf(s->image, sizeof s->image, "host");
-        snprintf(s->hostname, sizeof s->hostname, "files");
-        s->profile = BOX_FILES;
-        s->memory_bytes = MEMORY_BYTES;
-        s->disk_bytes = DISK_BYTES;
-        s->pids = PIDS;
-        s->n_mounts = 1;
-        memcpy(s->mounts[0].volume, k->volume, sizeof s->mounts[0].volume);
-        snprintf(s->mounts[0].target, sizeof s->mounts[0].target, "/volume");
-        peer_call(launch, LAUNCH_CREATE, s, &fd, 1, on_created, keeper_about(k));
+        k->in_box = in_box;
+        if (in_box)
+                ask_exec(launch, k, fd);
+        else
+                ask_sandbox(launch, k, fd);
 }
 
 static void give(struct keeper *k, struct files_op *op)
@@ -153,7 +180,7 @@ static bool place(struct pool *p, struct files_op *op)
         if (idle)
                 give(idle, op);
         else if (of_volume < POOL_VOLUME_MAX && !starting)
-                start_keeper(p, op->volume);
+                start_keeper(p, op->volume, op->in_box);
         else
                 return false;
         return true;
@@ -224,6 +251,14 @@ struct files_op *files_start(struct pool *p, const char *volume, uint32_t verb, 
         return op;
 }
 
+struct files_op *files_start_in(struct pool *p, const char *sandbox, uint32_t verb, const void *req,
+                                const struct files_calls *calls, void *ctx)
+{
+        struct files_op *op = files_start(p, sandbox, verb, req, calls, ctx);
+        op->in_box = true;
+        return op;
+}
+
 void files_drop(struct files_op *op)
 {
         if (!op)
@@ -249,24 +284,42 @@ void pool_leave(struct pool *p, const char *volume)
         }
 }
 
-bool pool_exited(struct pool *p, const struct launch_result *r)
+static void has_ended(struct keeper *k)
 {
-        struct keeper *k = keeper_find(p, r->id);
-        if (!k)
-                return false;
-        char box[ID_TEXT_LEN + 1];
+        struct pool *p = k->pool;
+        char box[ID_TEXT_LEN + 1], volume[ID_TEXT_LEN + 1];
+        bool in_box = k->in_box;
         memcpy(box, k->box, sizeof box);
+        memcpy(volume, k->volume, sizeof volume);
         struct files_op *op = k->op;
         k->step = KEEPER_GOING;
         if (op) {
                 struct err err = {0};
-                err_set(&err, -EIO, "the program that holds the volume has ended");
+                err_set(&err, -EIO, "the program that holds the files has ended");
                 op_finish(op, NULL, &err);
         }
         keeper_free(k);
-        forget(p->api, box);
+        if (in_box)
+                forget_exec(p->api, volume, box);
+        else
+                forget(p->api, box);
         pool_serve_later(p);
-        return true;
+}
+
+bool pool_exited(struct pool *p, const struct launch_result *r)
+{
+        struct keeper *k = keeper_find(p, r->id);
+        if (k)
+                has_ended(k);
+        return k != NULL;
+}
+
+bool pool_exec_exited(struct pool *p, const struct launch_exec_result *r)
+{
+        struct keeper *k = keeper_find(p, r->exec);
+        if (k)
+                has_ended(k);
+        return k != NULL;
 }
 
 void pool_launch_up(struct pool *p)

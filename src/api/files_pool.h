@@ -32,6 +32,9 @@ void pool_free(struct pool *p);       /* NULL is fine; operations end silently *
 /* verb and req as link/files.h has them; PUT is followed by files_put and files_put_end. */
 struct files_op *files_start(struct pool *p, const char *volume, uint32_t verb, const void *req,
                              const struct files_calls *calls, void *ctx);
+/* The same in a user's sandbox that runs: the program is an exec there, its root is "/". */
+struct files_op *files_start_in(struct pool *p, const char *sandbox, uint32_t verb, const void *req,
+                                const struct files_calls *calls, void *ctx);
 size_t files_put(struct files_op *op, const char *p, size_t n); /* bytes taken; 0: wait */
 void files_put_end(struct files_op *op, bool keep);
 void files_pause(struct files_op *op, bool pause); /* GET: no data for a while */
@@ -41,5 +44,7 @@ void files_drop(struct files_op *op);              /* NULL is fine; an open PUT 
 void pool_leave(struct pool *p, const char *volume);
 /* LAUNCH_EXITED: true when it was one of ours. */
 bool pool_exited(struct pool *p, const struct launch_result *r);
+/* LAUNCH_EXEC_EXITED, the same. */
+bool pool_exec_exited(struct pool *p, const struct launch_exec_result *r);
 void pool_launch_up(struct pool *p);                   /* launch is there again */
 bool pool_owns(const struct pool *p, const char *box); /* the id of a sandbox */

@@ -24,6 +24,18 @@ void sandbox_get(struct call *c);
 void sandbox_delete(struct call *c);
 void sandbox_signal(struct call *c);
 void sandbox_stop(struct call *c);
+void sandbox_stats(struct call *c);
+void sandbox_freeze(struct call *c);
+void sandbox_thaw(struct call *c);
+/* execs.c */
+void execs_get(struct call *c);
+void execs_post(struct call *c);
+void exec_get(struct call *c);
+void exec_stream(struct call *c);
+void exec_signal(struct call *c);
+/* events.c */
+void sandbox_events(struct call *c);
+void sandboxes_events(struct call *c);
 /* streams.c */
 void sandbox_stream(struct call *c);
 /* idle.c: a private instance leaves when nothing uses it. */
@@ -44,6 +56,11 @@ void volume_files(struct call *c);
 void volume_file_get(struct call *c);
 void volume_file_put(struct call *c);
 void volume_file_delete(struct call *c);
+/* The same in a sandbox that runs, as it sees them. */
+void sandbox_files(struct call *c);
+void sandbox_file_get(struct call *c);
+void sandbox_file_put(struct call *c);
+void sandbox_file_delete(struct call *c);
 /* index.c */
 void index_post(struct call *c);
 void index_events(struct call *c);
@@ -63,6 +80,10 @@ void jobs_answer_list(struct call *c, const char *kind, const char *key);
  * new reference); or NULL, and 404 was answered: also for another's. */
 json_t *job_of_call(struct call *c, const char *kind, char ret_id[ID_TEXT_LEN + 1]);
 json_t *job_load(struct api *a, const char *id); /* NULL when it is gone */
+/* streams.c: answers with the stream of a sandbox or an exec, which is the caller's. */
+void stream_answer(struct call *c, const char *id);
+/* execs.c: the jobs and the output of a sandbox's execs, which have ended. */
+MUST_CHECK int execs_remove(struct api *a, const char *sandbox, struct err *err);
 /* volumes.c: the caller's volume of that name; NULL or "" is "docs". false: answered. */
 MUST_CHECK bool volume_of_call(struct call *c, const char *name, struct volume *ret);
 /* The same, and "docs" is made when it is not there yet: for what puts, indexes or asks. */

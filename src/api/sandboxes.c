@@ -1,218 +1,16 @@
 #include "api/box.h"
-#include "api/egress.h"
+#include "api/events.h"
 #include "api/handlers.h"
 #include "api/job_json.h"
+#include "api/sandbox_spec.h"
 #include "base/clock.h"
-#include "base/fd.h"
-#include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include <fcntl.h>
 #include <signal.h>
 
 #define GRACE_DEFAULT_MS 5000
 
-/* ---- POST: from JSON to a specification and a command ---- */
-
-static void put_u32(char *p, uint32_t v)
-{
-        for (int i = 0; i < 4; i++)
-                p[i] = (char)(v >> (8 * i));
-}
-
-static int add_env(struct buf *b, const json_t *env, uint32_t *ret_n, struct err *err)
-{
-        const char *key;
-        json_t *v;
-        uint32_t n = 0;
-        json_object_foreach((json_t *)env, key, v)
-        {
-                if (!*key || strchr(key, '='))
-                        return err_set(err, -EINVAL, "env: '%.64s' is no name of a variable", key);
-                int r = buf_addf(b, "%s=%s", key, json_string_value(v));
-                if (r == 0)
-                        r = buf_add(b, "", 1);
-                if (r < 0)
-                        return err_set(err, -EINVAL, "env: argv and env are longer than %u bytes",
-                                       ARGS_BYTES_MAX);
-                n++;
-        }
-        *ret_n = n;
-        return n <= ARGS_COUNT_MAX ? 0 : err_set(err, -EINVAL, "env: more than %d", ARGS_COUNT_MAX);
-}
-
-/* The sealed memfd that init gets: see link/launch.h. */
-static int command_of(const json_t *body, struct err *err)
-{
-        CLEANUP(buf_done) struct buf b;
-        buf_init(&b, ARGS_BYTES_MAX);
-        const json_t *argv = json_object_get(body, "argv");
-        size_t i, argc = json_array_size(argv);
-        uint32_t envc = 0;
-        json_t *item;
-        if (argc == 0 || argc > ARGS_COUNT_MAX)
-                return err_set(err, -EINVAL, "argv: 1 to %d strings are needed", ARGS_COUNT_MAX);
-        int r = buf_add(&b, "\0\0\0\0\0\0\0\0", 8);
-        json_array_foreach(argv, i, item)
-        {
-                const char *s = json_string_value(item);
-                r = r < 0 ? r : buf_add(&b, s, strlen(s) + 1);
-        }
-        if (r < 0)
-                return err_set(err, -EINVAL, "argv: longer than %u bytes", ARGS_BYTES_MAX);
-        if (b.data[8] == '\0')
-                return err_set(err, -EINVAL, "argv: the program has no name");
-        r = add_env(&b, json_object_get(body, "env"), &envc, err);
-        if (r < 0)
-                return r;
-        put_u32(b.data, (uint32_t)argc);
-        put_u32(b.data + 4, envc);
-        int fd = memfd_sealed("command", b.data, b.len);
-        return fd < 0 ? err_sys(err, fd, "command") : fd;
-}
-
-static int read_mount(struct call *c, const json_t *o, struct launch_mount *m, struct err *err)
-{
-        char name[NAME_TEXT_MAX + 1];
-        struct volume v;
-        bool read_only = false;
-        int r = json_read_str(o, "volume", JSON_REQUIRED, name, sizeof name, err);
-        if (r >= 0)
-                r = json_read_str(o, "target", JSON_REQUIRED, m->target, sizeof m->target, err);
-        if (r >= 0)
-                r = json_read_str(o, "subpath", JSON_OPTIONAL, m->subpath, sizeof m->subpath, err);
-        if (r >= 0)
-                r = json_read_bool(o, "read_only", JSON_OPTIONAL, &read_only, err);
-        if (r < 0)
-                return r;
-        if (m->target[0] != '/' || !str_is_subpath(m->target + 1))
-                return err_set(err, -EINVAL, "target: '%.64s' is not an absolute path", m->target);
-        if (m->subpath[0] && !str_is_subpath(m->subpath))
-                return err_set(err, -EINVAL, "subpath: not a path below the volume");
-        r = volumes_find(c->api->db, c->who.user.id, name, &v, err);
-        if (r < 0)
-                return r;
-        memcpy(m->volume, v.id, sizeof m->volume);
-        m->read_only = read_only;
-        return 0;
-}
-
-static int read_mounts(struct call *c, struct launch_spec *s, struct err *err)
-{
-        size_t i;
-        json_t *item, *list = json_object_get(c->body, "volumes");
-        if (json_array_size(list) > BOX_VOLUMES_MAX)
-                return err_set(err, -EINVAL, "volumes: more than %d", BOX_VOLUMES_MAX);
-        json_array_foreach(list, i, item)
-        {
-                int r = read_mount(c, item, &s->mounts[i], err);
-                if (r < 0)
-                        return err_wrap(err, r, "volumes[%zu]", i);
-                s->n_mounts++;
-        }
-        return 0;
-}
-
-/* A limit: what was asked for, else the configured default; below the configured maximum. */
-static int read_limit(struct call *c, const char *key, const char *setting, const char *max_setting,
-                      uint64_t min, uint64_t max, uint64_t *ret, struct err *err)
-{
-        uint64_t most = max_setting ? api_setting_u64(c->api, max_setting) : 0;
-        *ret = api_setting_u64(c->api, setting);
-        if (most && most < max)
-                max = most;
-        if (*ret > max)
-                *ret = max;
-        int r = json_read_u64(c->body, key, JSON_OPTIONAL, min, max, ret, err);
-        if (r >= 0 && most && *ret == 0) /* "no limit" is more than the maximum, too */
-                *ret = most;
-        return r < 0 ? r : 0;
-}
-
-static int read_limits(struct call *c, struct launch_spec *s, struct err *err)
-{
-        uint64_t cpu, pids;
-        int r = read_limit(c, "memory_bytes", "sandbox.memory_default", "sandbox.memory_max",
-                           4u << 20, 1ull << 44, &s->memory_bytes, err);
-        if (r == 0)
-                r = read_limit(c, "cpu_milli", "sandbox.cpu_default", NULL, 0, 4096000, &cpu, err);
-        if (r == 0)
-                r = read_limit(c, "pids", "sandbox.pids_default", NULL, 1, 4194304, &pids, err);
-        if (r == 0)
-                r = read_limit(c, "disk_bytes", "sandbox.disk_default", NULL, 1u << 20, 1ull << 44,
-                               &s->disk_bytes, err);
-        if (r == 0)
-                r = read_limit(c, "timeout_ms", "sandbox.timeout_default", "sandbox.timeout_max", 0,
-                               365ull * 86400000, &s->wall_ms, err);
-        if (r < 0)
-                return r;
-        s->cpu_milli = (uint32_t)cpu;
-        s->pids = (uint32_t)pids;
-        return 0;
-}
-
-static int read_spec(struct call *c, struct launch_spec *s, char name[NAME_TEXT_MAX + 1],
-                     struct err *err)
-{
-        s->profile = BOX_RUN;
-        snprintf(s->image, sizeof s->image, "host");
-        name[0] = '\0';
-        int r = json_read_str(c->body, "name", JSON_OPTIONAL, name, NAME_TEXT_MAX + 1, err);
-        if (r > 0 && !str_is_name(name))
-                return err_set(err, -EINVAL, "name: 1 to 63 of a-z, 0-9 and -, not at its ends");
-        if (r >= 0)
-                r = json_read_str(c->body, "image", JSON_OPTIONAL, s->image, sizeof s->image, err);
-        if (r >= 0 && !str_is_name(s->image))
-                return err_set(err, -EINVAL, "image: not a name");
-        if (r >= 0)
-                r = json_read_str(c->body, "workdir", JSON_OPTIONAL, s->workdir, sizeof s->workdir,
-                                  err);
-        if (r > 0 && s->workdir[0] && !str_eq(s->workdir, "/") &&
-            (s->workdir[0] != '/' || !str_is_subpath(s->workdir + 1)))
-                return err_set(err, -EINVAL, "workdir: not an absolute path");
-        snprintf(s->hostname, sizeof s->hostname, "%s", *name ? name : "sandbox");
-        if (r >= 0)
-                r = read_mounts(c, s, err);
-        return r < 0 ? r : read_limits(c, s, err);
-}
-
-/* The beginning of the command: enough to know it again. */
-static json_t *kept_argv(const json_t *argv)
-{
-        json_t *item, *kept = json_array();
-        size_t i, left = ARGS_KEPT_MAX;
-        json_array_foreach(argv, i, item)
-        {
-                char cut[ARGS_KEPT_MAX + 4];
-                size_t n = json_string_length(item) + 1;
-                if (n <= left) {
-                        json_array_append(kept, item);
-                        left -= n;
-                        continue;
-                }
-                snprintf(cut, sizeof cut, "%.*s...", (int)left, json_string_value(item));
-                json_array_append_new(kept, json_str_lossy(cut, strlen(cut)));
-                break;
-        }
-        return kept;
-}
-
-/* What is kept of the request: no environment, it may hold what nobody should read later. */
-static char *spec_text(const struct call *c, const struct launch_spec *s)
-{
-        json_t *argv = json_object_get(c->body, "argv"),
-               *volumes = json_object_get(c->body, "volumes");
-        json_t *o = json_pack(
-                "{s:o,s:b,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "argv", kept_argv(argv), "stdin",
-                json_is_true(json_object_get(c->body, "stdin")), "image", s->image, "workdir",
-                s->workdir[0] ? s->workdir : "/work", "memory_bytes", (json_int_t)s->memory_bytes,
-                "cpu_milli", (json_int_t)s->cpu_milli, "pids", (json_int_t)s->pids, "disk_bytes",
-                (json_int_t)s->disk_bytes, "timeout_ms", (json_int_t)s->wall_ms, "volumes",
-                json_is_array(volumes) ? json_incref(volumes) : json_array());
-        char *text = json_text(o);
-        json_decref(o);
-        return text;
-}
+/* ---- POST ---- */
 
 struct creation {
         struct call *c;
@@ -243,92 +41,170 @@ static void on_created(void *ctx, int status, const struct err *err)
                 refuse(c, err);
         } else if (c->rq) {
                 json_t *o = job_load(c->api, m->id);
+                if (o)
+                        json_object_set_new(o, "reused", json_false());
                 call_json(c, 201, o ? o : json_pack("{s:s}", "id", m->id));
         }
         call_unref(c);
         free(m);
 }
 
-static int accept_job(struct call *c, const struct launch_spec *s, const char *name,
-                      struct err *err)
+static int accept_job(struct call *c, const struct sandbox_spec *s, struct err *err)
 {
-        auto_free char *text = spec_text(c, s);
-        struct job_row row = {.id = s->id,
+        auto_json json_t *o = sandbox_spec_kept(c, s);
+        auto_free char *text = json_text(o);
+        struct job_row row = {.id = s->launch.id,
                               .kind = "sandbox",
-                              .name = name,
+                              .name = s->name,
                               .owner = c->who.user.id,
                               .created_ms = clock_wall_ms(),
                               .spec = text};
-        return jobs_accept(c->api->db, &row, err);
+        int r = jobs_accept(c->api->db, &row, err);
+        if (r == 0)
+                event_tell(c->api, "created", s->launch.id, c->who.user.id,
+                           json_pack("{s:O}", "argv", json_object_get(o, "argv")));
+        return r;
 }
+
+struct named {
+        json_t *object, *kept; /* as a client sees it; as it was stored */
+};
 
 static void take_row(void *ctx, const struct job_row *row)
 {
-        *(json_t **)ctx = job_object(row);
+        struct named *n = ctx;
+        n->object = job_object(row);
+        n->kept = json_or_null(row->spec);
+        if (json_is_object(n->kept))
+                json_object_set_new(n->kept, "id", json_string(row->id));
+}
+
+/* One that runs has the name, and differs. */
+static void refuse_name(struct call *c, const char *name, json_t *difference)
+{
+        char message[ERR_TEXT_MAX];
+        size_t i, n = (size_t)snprintf(message, sizeof message,
+                                       "the sandbox '%s' runs with another specification:", name);
+        json_t *d;
+        json_array_foreach(difference, i, d)
+        {
+                char *was = json_dumps(json_object_get(d, "running"), JSON_ENCODE_ANY);
+                char *asked = json_dumps(json_object_get(d, "asked"), JSON_ENCODE_ANY);
+                const char *field = json_string_value(json_object_get(d, "field"));
+                if (n < sizeof message && str_eq(field, "env"))
+                        n += (size_t)snprintf(message + n, sizeof message - n, " env differs;");
+                else if (n < sizeof message)
+                        n += (size_t)snprintf(message + n, sizeof message - n,
+                                              " %s is %.80s, asked was %.80s;", field, was, asked);
+                free(was);
+                free(asked);
+        }
+        if (n < sizeof message)
+                message[n - 1] = '\0';
+        json_t *text = json_str_lossy(message, strlen(message));
+        call_json(c, 409,
+                  json_pack("{s:{s:s,s:o,s:s,s:o}}", "error", "code", "conflict", "message", text,
+                            "request_id", http_id(c->rq), "difference", difference));
 }
 
 /* A second create with a name that runs returns the one that runs. */
-static bool answer_running(struct call *c, const char *name)
+static bool answer_running(struct call *c, const struct sandbox_spec *s)
 {
-        json_t *o = NULL;
-        int r = *name ? jobs_get_named(c->api->db, c->who.user.id, name, take_row, &o, NULL) : 0;
-        if (r <= 0)
+        struct named n = {0};
+        if (!s->name[0] ||
+            jobs_get_named(c->api->db, c->who.user.id, s->name, take_row, &n, NULL) <= 0)
                 return false;
-        if (str_eq(json_string_value(json_object_get(o, "state")), "ended")) {
-                json_decref(o);
+        auto_json json_t *object = n.object, *stored = n.kept;
+        if (str_eq(json_string_value(json_object_get(object, "state")), "ended"))
                 return false;
+        json_t *difference = sandbox_spec_difference(c, s, stored);
+        if (difference) {
+                refuse_name(c, s->name, difference);
+                return true;
         }
-        call_json(c, 200, o);
+        json_object_set_new(object, "reused", json_true());
+        call_json(c, 200, json_incref(object));
         return true;
 }
 
-void sandboxes_post(struct call *c)
+static void create(struct call *c, struct sandbox_spec *s)
 {
-        auto_free struct launch_spec *s = xcalloc(1, sizeof *s);
-        char name[NAME_TEXT_MAX + 1];
         struct err err = {0};
-        CLEANUP(buf_done) struct buf policy;
-        buf_init(&policy, POLICY_TEXT_MAX);
-        memcpy(s->id, id_new().s, sizeof s->id);
-        int r = read_spec(c, s, name, &err);
-        if (r == 0)
-                r = egress_read(c, s, &policy, &err);
-        if (r == 0)
-                egress_env(c->body, s);
-        auto_close int command = r < 0 ? -1 : command_of(c->body, &err);
-        if (r < 0 || command < 0) {
-                call_fail_err(c, &err);
-                return;
-        }
-        if (answer_running(c, name))
-                return;
         struct peer *launch = call_peer(c, "launch");
         if (!launch)
                 return;
-        r = accept_job(c, s, name, &err);
+        int r = accept_job(c, s, &err);
         if (r < 0) {
                 call_fail_err(c, &err);
                 return;
         }
-        struct box *b = box_new(c->api, s->id, c->who.user.id,
-                                json_is_true(json_object_get(c->body, "stdin")), &err);
+        struct box *b = box_new(c->api, s->launch.id, c->who.user.id, s->has_stdin, &err);
+        b->tty = s->launch.tty;
+        b->output_max = s->launch.output_bytes_max;
+        b->proxied = s->launch.network == BOX_NET_PROXY;
         if (!b->log) { /* its output would be lost from the start */
                 box_free(b);
-                (void)!jobs_delete(c->api->db, s->id, NULL);
+                (void)!jobs_delete(c->api->db, s->launch.id, NULL);
                 call_fail_err(c, &err);
                 return;
         }
         struct creation *m = xcalloc(1, sizeof *m);
         m->c = call_ref(c);
-        memcpy(m->id, s->id, sizeof m->id);
-        box_create(b, launch, s, command, on_created, m);
+        memcpy(m->id, s->launch.id, sizeof m->id);
+        box_create(b, launch, &s->launch, s->command, on_created, m);
+}
+
+void sandboxes_post(struct call *c)
+{
+        auto_free struct sandbox_spec *s = xcalloc(1, sizeof *s);
+        struct err err = {0};
+        if (sandbox_spec_read(c, s, &err) < 0)
+                call_fail_err(c, &err);
+        else if (!answer_running(c, s))
+                create(c, s);
+        sandbox_spec_done(s);
 }
 
 /* ---- the others ---- */
 
+static void add_row(void *ctx, const struct job_row *row)
+{
+        json_array_append_new(ctx, job_object(row));
+}
+
+/* Those that have a label: KEY=VALUE. */
+static void answer_labelled(struct call *c, const char *label)
+{
+        const char *before = call_query(c, "before"), *value = strchr(label, '=');
+        char key[NAME_TEXT_MAX + 1];
+        uint64_t limit;
+        struct err err = {0};
+        if (!value || strpbrk(label, "\"\\") || (size_t)(value - label) >= sizeof key) {
+                call_fail(c, -EINVAL, "label: expected KEY=VALUE");
+                return;
+        }
+        if (!call_query_u64(c, "limit", 100, 1, 1000, &limit))
+                return;
+        snprintf(key, sizeof key, "%.*s", (int)(value - label), label);
+        bool all = c->who.is_operator && call_query_bool(c, "all");
+        json_t *list = json_array();
+        int r = jobs_labelled(c->api->db, all ? -1 : c->who.user.id, key, value + 1,
+                              before ? before : "", (uint32_t)limit, add_row, list, &err);
+        if (r < 0) {
+                json_decref(list);
+                call_fail_err(c, &err);
+                return;
+        }
+        call_json(c, 200, json_pack("{s:o}", "sandboxes", list));
+}
+
 void sandboxes_get(struct call *c)
 {
-        jobs_answer_list(c, "sandbox", "sandboxes");
+        const char *label = call_query(c, "label");
+        if (label)
+                answer_labelled(c, label);
+        else
+                jobs_answer_list(c, "sandbox", "sandboxes");
 }
 
 void sandbox_get(struct call *c)
@@ -394,6 +270,75 @@ void sandbox_stop(struct call *c)
                 peer_call(launch, LAUNCH_STOP, &req, NULL, 0, on_done, call_ref(c));
 }
 
+static void on_stats(void *ctx, const struct peer_answer *a)
+{
+        struct call *c = ctx;
+        const struct launch_stats *s = a->rep;
+        if (a->status < 0)
+                call_fail_err(c, a->err);
+        else
+                call_json(c, 200,
+                          json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:I}", "cpu_us",
+                                    (json_int_t)s->cpu_us, "memory_bytes",
+                                    (json_int_t)s->memory_bytes, "peak_memory_bytes",
+                                    (json_int_t)s->peak_memory_bytes, "pids", (json_int_t)s->pids,
+                                    "io_read_bytes", (json_int_t)s->io_read_bytes, "io_write_bytes",
+                                    (json_int_t)s->io_write_bytes, "oom_kills",
+                                    (json_int_t)s->oom_kills, "frozen", s->frozen != 0, "time_ms",
+                                    (json_int_t)clock_wall_ms()));
+        call_unref(c);
+}
+
+void sandbox_stats(struct call *c)
+{
+        struct launch_id req = {0};
+        struct peer *launch = running(c, req.id);
+        if (launch)
+                peer_call(launch, LAUNCH_STATS, &req, NULL, 0, on_stats, call_ref(c));
+}
+
+struct freezing {
+        struct call *c;
+        const char *event;
+        char id[ID_TEXT_LEN + 1];
+};
+
+static void on_frozen(void *ctx, const struct peer_answer *a)
+{
+        struct freezing *f = ctx;
+        if (a->status < 0) {
+                call_fail_err(f->c, a->err);
+        } else {
+                event_tell(f->c->api, f->event, f->id, f->c->who.user.id, NULL);
+                call_json(f->c, 200, json_object());
+        }
+        call_unref(f->c);
+        free(f);
+}
+
+static void freeze(struct call *c, uint32_t verb, const char *event)
+{
+        struct launch_id req = {0};
+        struct peer *launch = running(c, req.id);
+        if (!launch)
+                return;
+        struct freezing *f = xcalloc(1, sizeof *f);
+        f->c = call_ref(c);
+        f->event = event;
+        memcpy(f->id, req.id, sizeof f->id);
+        peer_call(launch, verb, &req, NULL, 0, on_frozen, f);
+}
+
+void sandbox_freeze(struct call *c)
+{
+        freeze(c, LAUNCH_FREEZE, "frozen");
+}
+
+void sandbox_thaw(struct call *c)
+{
+        freeze(c, LAUNCH_THAW, "thawed");
+}
+
 /* ---- DELETE: ends it when it runs, then nothing of it is left ---- */
 
 struct deletion {
@@ -405,7 +350,8 @@ struct deletion {
 static void forget_job(struct call *c, const char *id)
 {
         struct err err = {0};
-        int r = jobs_delete(c->api->db, id, &err);
+        int r = execs_remove(c->api, id, &err);
+        r = r < 0 ? r : jobs_delete(c->api->db, id, &err);
         if (r == 0 && outlog_remove(c->api->logs_fd, id) < 0)
                 r = err_set(&err, -EIO, "the stored output could not be removed");
         if (r < 0)

@@ -151,15 +151,21 @@ static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
 static void send_signal(struct viewer *v, const struct stream_frame *f)
 {
         struct peer *launch = api_peer(v->api, "launch");
-        struct launch_signal req = {0};
         if (f->len != 4 || stream_u32(f->data) == 0 || stream_u32(f->data) > 64) {
                 put_error(v, "a signal is a number from 1 to 64");
                 return;
         }
-        memcpy(req.id, v->id, sizeof req.id);
-        req.signal = stream_u32(f->data);
         if (launch && v->watch.job)
-                peer_call(launch, LAUNCH_SIGNAL, &req, NULL, 0, ignore_answer, NULL);
+                box_signal(box_of(v), launch, stream_u32(f->data), ignore_answer, NULL);
+}
+
+static void resize(struct viewer *v, const struct stream_frame *f)
+{
+        const unsigned char *p = (const unsigned char *)f->data;
+        if (f->len != 4)
+                put_error(v, "a size is two numbers of two bytes");
+        else if (v->watch.job)
+                box_resize(box_of(v), p[0] | (uint32_t)p[1] << 8, p[2] | (uint32_t)p[3] << 8);
 }
 
 /* 1 = done with it, 0 = it has to wait. */
@@ -175,7 +181,8 @@ static int take_frame(struct viewer *v, const struct stream_frame *f)
         case STREAM_SIGNAL:
                 send_signal(v, f);
                 return 1;
-        case STREAM_RESIZE: /* a sandbox has no terminal; clients send this all the same */
+        case STREAM_RESIZE:
+                resize(v, f);
                 return 1;
         default:
                 put_error(v, "that frame is not for a client to send");
@@ -390,13 +397,10 @@ static bool offsets_fit(struct call *c, const struct box *b, uint64_t offset, ui
         return true;
 }
 
-void sandbox_stream(struct call *c)
+void stream_answer(struct call *c, const char *id)
 {
-        char id[ID_TEXT_LEN + 1];
         uint64_t offset, stdin_at;
-        json_t *o = job_of_call(c, "sandbox", id);
-        json_decref(o);
-        if (!o || !call_query_u64(c, "offset", 0, 0, INT64_MAX, &offset))
+        if (!call_query_u64(c, "offset", 0, 0, INT64_MAX, &offset))
                 return;
         struct box *b = box_find(c->api, id);
         uint64_t reached = b && b->log ? outlog_stdin(b->log) : 0;
@@ -424,7 +428,7 @@ void sandbox_stream(struct call *c)
                              .cursor = cursor,
                              .stdin_at = stdin_at,
                              .call = c};
-        memcpy(v->id, id, sizeof v->id);
+        snprintf(v->id, sizeof v->id, "%s", id);
         channel_init(&v->ch);
         buf_init(&v->in, 4 * (STREAM_FRAME_MAX + STREAM_HEAD));
         buf_init(&v->out, 8 * (STREAM_FRAME_MAX + STREAM_HEAD));
@@ -439,6 +443,15 @@ void sandbox_stream(struct call *c)
         c->over_fn = over;
         c->over_ctx = v;
         http_upgrade(c->rq, channel_protocol(kind), have_socket, v);
+}
+
+void sandbox_stream(struct call *c)
+{
+        char id[ID_TEXT_LEN + 1];
+        json_t *o = job_of_call(c, "sandbox", id);
+        json_decref(o);
+        if (o)
+                stream_answer(c, id);
 }
 
 void streams_cut(struct api *a)

@@ -1,3 +1,4 @@
+#include "api/box.h"
 #include "api/files_pool.h"
 #include "api/handlers.h"
 #include "base/mem.h"
@@ -28,17 +29,48 @@ static void access_over(void *ctx)
         free(x);
 }
 
-/* The volume and the path are good: the rest of the request, ended with the request itself. */
-static struct access *access_new(struct call *c, struct volume *ret_v)
+/* Where files are: a volume, or a sandbox that runs and sees them from its root. */
+struct place {
+        bool is_box;
+        char id[ID_TEXT_LEN + 1];
+};
+
+static bool place_of_call(struct call *c, bool is_box, bool need, struct place *ret)
+{
+        ret->is_box = is_box;
+        if (!is_box) {
+                struct volume v;
+                const char *name = call_param(c, "name");
+                if (!(need ? volume_need(c, name, &v) : volume_of_call(c, name, &v)))
+                        return false;
+                memcpy(ret->id, v.id, sizeof ret->id);
+                return true;
+        }
+        json_t *o = job_of_call(c, "sandbox", ret->id);
+        json_decref(o);
+        if (o && !box_find(c->api, ret->id)) {
+                call_fail(c, -EALREADY, "the sandbox has ended");
+                return false;
+        }
+        return o != NULL;
+}
+
+static struct files_op *start(struct call *c, const struct place *p, uint32_t verb, const void *req,
+                              const struct files_calls *calls, void *ctx)
+{
+        return p->is_box ? files_start_in(c->api->pool, p->id, verb, req, calls, ctx)
+                         : files_start(c->api->pool, p->id, verb, req, calls, ctx);
+}
+
+/* The place and the path are good: the rest of the request, ended with the request itself. */
+static struct access *access_new(struct call *c, bool is_box, struct place *ret)
 {
         const char *path = call_param(c, "path");
         if (!str_is_subpath(path)) {
-                call_fail(c, -EINVAL, "path: not a path inside a volume");
+                call_fail(c, -EINVAL, "path: not a path below the root: no \"..\", no empty part");
                 return NULL;
         }
-        bool put = str_eq(http_method(c->rq), "PUT");
-        const char *name = call_param(c, "name");
-        if (!(put ? volume_need(c, name, ret_v) : volume_of_call(c, name, ret_v)))
+        if (!place_of_call(c, is_box, str_eq(http_method(c->rq), "PUT"), ret))
                 return NULL;
         struct access *x = xcalloc(1, sizeof *x);
         x->c = c;
@@ -74,14 +106,14 @@ static void list_done(void *ctx, const struct files_done *d, const struct err *e
                                     (json_int_t)d->skipped));
 }
 
-void volume_files(struct call *c)
+static void list(struct call *c, bool is_box)
 {
         static const struct files_calls calls = {.file = list_file, .done = list_done};
         const char *prefix = call_query(c, "prefix"), *after = call_query(c, "after");
-        struct volume v;
+        struct place place;
         uint64_t limit;
         if (!call_query_u64(c, "limit", LIST_DEFAULT, 1, FILES_LIST_MAX, &limit) ||
-            !volume_of_call(c, call_param(c, "name"), &v))
+            !place_of_call(c, is_box, false, &place))
                 return;
         auto_free struct files_list *req = xcalloc(1, sizeof *req);
         if (str_copy(req->prefix, sizeof req->prefix, prefix ? prefix : "") < 0 ||
@@ -96,7 +128,7 @@ void volume_files(struct call *c)
         buf_init(&x->hold, 1);
         c->over_fn = access_over;
         c->over_ctx = x;
-        x->op = files_start(c->api->pool, v.id, FILES_LIST, req, &calls, x);
+        x->op = start(c, &place, FILES_LIST, req, &calls, x);
 }
 
 /* ---- get ---- */
@@ -151,16 +183,16 @@ static void get_done(void *ctx, const struct files_done *d UNUSED, const struct 
                 http_reply_more(x->c->rq);
 }
 
-void volume_file_get(struct call *c)
+static void get(struct call *c, bool is_box)
 {
         static const struct files_calls calls = {get_file, get_data, NULL, get_done};
-        struct volume v;
-        struct access *x = access_new(c, &v);
+        struct place place;
+        struct access *x = access_new(c, is_box, &place);
         if (!x)
                 return;
         auto_free struct files_get *req = xcalloc(1, sizeof *req);
         memcpy(req->path, x->path, sizeof req->path);
-        x->op = files_start(c->api->pool, v.id, FILES_GET, req, &calls, x);
+        x->op = start(c, &place, FILES_GET, req, &calls, x);
 }
 
 /* ---- put ---- */
@@ -206,14 +238,14 @@ static void put_done(void *ctx, const struct files_done *d, const struct err *er
                                     "size_bytes", (json_int_t)d->count));
 }
 
-void volume_file_put(struct call *c)
+static void put(struct call *c, bool is_box)
 {
         static const struct files_calls calls = {NULL, NULL, put_writable, put_done};
         static const struct http_sink sink = {put_data, put_end};
         const char *mtime = http_header(c->rq, "X-Paddock-Mtime-Ms");
         int64_t length = http_body_length(c->rq);
         uint64_t mtime_ms = 0;
-        struct volume v;
+        struct place place;
         if (mtime && (str_to_u64(mtime, &mtime_ms) < 0 || mtime_ms > INT64_MAX)) {
                 call_fail(c, -EINVAL, "X-Paddock-Mtime-Ms: expected milliseconds since 1970");
                 return;
@@ -222,14 +254,14 @@ void volume_file_put(struct call *c)
                 call_fail(c, -EFBIG, "a file may have %llu bytes", UPLOAD_BYTES_MAX);
                 return;
         }
-        struct access *x = access_new(c, &v);
+        struct access *x = access_new(c, is_box, &place);
         if (!x)
                 return;
         auto_free struct files_put *req = xcalloc(1, sizeof *req);
         memcpy(req->path, x->path, sizeof req->path);
         req->mtime_ms = mtime_ms;
         req->size = length == HTTP_UNKNOWN ? FILES_SIZE_ANY : (uint64_t)length;
-        x->op = files_start(c->api->pool, v.id, FILES_PUT, req, &calls, x);
+        x->op = start(c, &place, FILES_PUT, req, &calls, x);
         http_take_stream(c->rq, &sink, x);
 }
 
@@ -247,14 +279,56 @@ static void delete_done(void *ctx, const struct files_done *d, const struct err 
                                     "files", (json_int_t)d->count));
 }
 
-void volume_file_delete(struct call *c)
+static void delete_file(struct call *c, bool is_box)
 {
         static const struct files_calls calls = {.done = delete_done};
-        struct volume v;
-        struct access *x = access_new(c, &v);
+        struct place place;
+        struct access *x = access_new(c, is_box, &place);
         if (!x)
                 return;
         auto_free struct files_remove *req = xcalloc(1, sizeof *req);
         memcpy(req->path, x->path, sizeof req->path);
-        x->op = files_start(c->api->pool, v.id, FILES_REMOVE, req, &calls, x);
+        x->op = start(c, &place, FILES_REMOVE, req, &calls, x);
+}
+
+/* ---- the routes ---- */
+
+void volume_files(struct call *c)
+{
+        list(c, false);
+}
+
+void volume_file_get(struct call *c)
+{
+        get(c, false);
+}
+
+void volume_file_put(struct call *c)
+{
+        put(c, false);
+}
+
+void volume_file_delete(struct call *c)
+{
+        delete_file(c, false);
+}
+
+void sandbox_files(struct call *c)
+{
+        list(c, true);
+}
+
+void sandbox_file_get(struct call *c)
+{
+        get(c, true);
+}
+
+void sandbox_file_put(struct call *c)
+{
+        put(c, true);
+}
+
+void sandbox_file_delete(struct call *c)
+{
+        delete_file(c, true);
 }

@@ -237,6 +237,7 @@ int main(int argc, char **argv)
         }
         umask(022);
         s.root = root;
+        s.in_place = strcmp(volume, "/") == 0;
         frames_init(&s.in, &files_frames);
         buf_init(&s.out, OUT_HIGH + 2 * (FRAME_HEAD + FRAME_MAX));
         int r;

@@ -4,7 +4,9 @@
 #include "link/files.h"
 
 struct files {
-        int root; /* the volume */
+        int root; /* the volume; or, in_place, the root of a user's sandbox */
+        /* A file is written beside its name: elsewhere there may be another mount, or no right. */
+        bool in_place;
         struct frames in;
         struct buf out; /* frames that wait to be written */
 };

@@ -20,7 +20,7 @@ struct put {
         const struct files_put *rq;
         int fd;       /* of the temporary file; -1 once it failed */
         int temp_dir; /* holds it */
-        char temp[ID_TEXT_LEN + 1];
+        char temp[sizeof WALK_HIDDEN + ID_TEXT_LEN];
         uint64_t bytes;
         int code; /* 0 or the negative errno that it failed with */
         struct err why;
@@ -78,6 +78,29 @@ static void fail(struct put *p, int code, const char *what)
         p->fd = -1;
 }
 
+static int beside(struct put *p)
+{
+        const char *name;
+        int fd = files_parent(p->s->root, p->rq->path, true, &name, &p->why);
+        if (fd < 0)
+                p->code = fd;
+        return fd;
+}
+
+static int in_temp_dir(struct put *p)
+{
+        int fd = -1;
+        if (mkdirat(p->s->root, TEMP_DIR, 0700) < 0 && errno != EEXIST)
+                fail(p, -errno, "writing to the volume");
+        else
+                fd = open_beneath(p->s->root, TEMP_DIR, O_RDONLY | O_DIRECTORY, 0);
+        if (fd >= 0)
+                sweep_old(fd);
+        else if (!p->code)
+                fail(p, fd, "writing to the volume");
+        return fd;
+}
+
 static void begin(struct put *p)
 {
         if (!str_is_subpath(p->rq->path) || str_starts(p->rq->path, WALK_HIDDEN) ||
@@ -89,18 +112,10 @@ static void begin(struct put *p)
                 fail(p, -EFBIG, "the file");
                 return;
         }
-        if (mkdirat(p->s->root, TEMP_DIR, 0700) < 0 && errno != EEXIST) {
-                fail(p, -errno, "writing to the volume");
+        p->temp_dir = p->s->in_place ? beside(p) : in_temp_dir(p);
+        if (p->temp_dir < 0)
                 return;
-        }
-        p->temp_dir = open_beneath(p->s->root, TEMP_DIR, O_RDONLY | O_DIRECTORY, 0);
-        if (p->temp_dir < 0) {
-                fail(p, p->temp_dir, "writing to the volume");
-                return;
-        }
-        sweep_old(p->temp_dir);
-        struct id id = id_new();
-        memcpy(p->temp, id.s, sizeof p->temp);
+        snprintf(p->temp, sizeof p->temp, WALK_HIDDEN "%s", id_new().s);
         p->fd = open_beneath(p->temp_dir, p->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
         if (p->fd < 0)
                 fail(p, p->fd, "writing to the volume");

@@ -10,10 +10,10 @@ static const char *or_null(const char *s)
 int jobs_accept(struct db *db, const struct job_row *row, struct err *err)
 {
         int r = db_do(db, err,
-                      "INSERT INTO jobs(id,kind,owner,name,state,created_ms,spec)"
-                      " VALUES(?,?,?,?,'accepted',?,?)",
-                      "ssisis", row->id, row->kind, row->owner, or_null(row->name),
-                      (int64_t)row->created_ms, row->spec);
+                      "INSERT INTO jobs(id,kind,owner,name,state,created_ms,spec,parent)"
+                      " VALUES(?,?,?,?,'accepted',?,?,?)",
+                      "ssisiss", row->id, row->kind, row->owner, or_null(row->name),
+                      (int64_t)row->created_ms, row->spec, or_null(row->parent));
         if (r == -EEXIST)
                 return err_set(err, r, "there is a running job '%s' already",
                                row->name ? row->name : row->id);
@@ -44,7 +44,7 @@ int jobs_delete(struct db *db, const char *id, struct err *err)
 
 #define COLUMNS                                                                                    \
         "SELECT j.id,j.kind,j.name,j.state,j.owner,u.name,j.created_ms,j.ended_ms,j.spec,"         \
-        "j.enforcement,j.result FROM jobs j JOIN users u ON u.id=j.owner "
+        "j.enforcement,j.result,j.parent FROM jobs j JOIN users u ON u.id=j.owner "
 
 static int each(struct db *db, struct sqlite3_stmt *q, job_fn fn, void *ctx, struct err *err)
 {
@@ -60,7 +60,8 @@ static int each(struct db *db, struct sqlite3_stmt *q, job_fn fn, void *ctx, str
                                       .ended_ms = (uint64_t)db_i64(q, 7),
                                       .spec = db_text(q, 8),
                                       .enforcement = db_text(q, 9),
-                                      .result = db_text(q, 10)};
+                                      .result = db_text(q, 10),
+                                      .parent = db_text(q, 11)};
                 fn(ctx, &row);
                 n++;
         }
@@ -93,6 +94,30 @@ int jobs_list(struct db *db, int64_t owner, const char *kind, const char *before
                          COLUMNS "WHERE (?<0 OR j.owner=?) AND (?='' OR j.kind=?)"
                                  " AND (?='' OR j.id<?) ORDER BY j.id DESC LIMIT ?",
                          "iissssi", owner, owner, kind, kind, before, before, (int64_t)limit);
+        r = r < 0 ? r : each(db, q, fn, ctx, err);
+        return r < 0 ? r : 0;
+}
+
+int jobs_of_parent(struct db *db, const char *parent, uint32_t limit, job_fn fn, void *ctx,
+                   struct err *err)
+{
+        auto_query struct sqlite3_stmt *q = NULL;
+        int r = db_query(db, &q, err, COLUMNS "WHERE j.parent=? ORDER BY j.id DESC LIMIT ?", "si",
+                         parent, (int64_t)limit);
+        r = r < 0 ? r : each(db, q, fn, ctx, err);
+        return r < 0 ? r : 0;
+}
+
+int jobs_labelled(struct db *db, int64_t owner, const char *key, const char *value,
+                  const char *before, uint32_t limit, job_fn fn, void *ctx, struct err *err)
+{
+        auto_query struct sqlite3_stmt *q = NULL;
+        int r = db_query(db, &q, err,
+                         COLUMNS "WHERE (?<0 OR j.owner=?) AND j.kind='sandbox'"
+                                 " AND (?='' OR j.id<?) AND"
+                                 " json_extract(j.spec,'$.labels.\"'||?||'\"')=?"
+                                 " ORDER BY j.id DESC LIMIT ?",
+                         "iissssi", owner, owner, before, before, key, value, (int64_t)limit);
         r = r < 0 ? r : each(db, q, fn, ctx, err);
         return r < 0 ? r : 0;
 }

@@ -1,4 +1,5 @@
-/* jobs.h - what was accepted, and what became of it. A job is a sandbox or an index run.
+/* jobs.h - what was accepted, and what became of it. A job is a sandbox, a command in one (exec) or
+ * an index run.
  *
  *     accepted -> running -> ended          also accepted -> ended; never back
  *
@@ -11,6 +12,7 @@
 
 struct job_row {
         const char *id, *kind, *name, *state; /* name "" = none */
+        const char *parent;                   /* of an exec: its sandbox; else "" or NULL */
         int64_t owner;
         const char *owner_name; /* not read by jobs_accept */
         uint64_t created_ms, ended_ms;
@@ -38,6 +40,13 @@ MUST_CHECK int jobs_get_named(struct db *db, int64_t owner, const char *name, jo
  */
 MUST_CHECK int jobs_list(struct db *db, int64_t owner, const char *kind, const char *before,
                          uint32_t limit, job_fn fn, void *ctx, struct err *err);
+/* The execs of a sandbox, newest first. */
+MUST_CHECK int jobs_of_parent(struct db *db, const char *parent, uint32_t limit, job_fn fn,
+                              void *ctx, struct err *err);
+/* Sandboxes that have the label, as jobs_list. */
+MUST_CHECK int jobs_labelled(struct db *db, int64_t owner, const char *key, const char *value,
+                             const char *before, uint32_t limit, job_fn fn, void *ctx,
+                             struct err *err);
 /* All that have not ended, oldest first. */
 MUST_CHECK int jobs_open(struct db *db, job_fn fn, void *ctx, struct err *err);
 /* The ended ones beyond the newest `keep`, newest first. */

@@ -19,7 +19,7 @@ static const char *const migrations[] = {
         " UNIQUE(owner, name));"
         "CREATE TABLE jobs("
         " id TEXT PRIMARY KEY,"
-        " kind TEXT NOT NULL," /* sandbox index */
+        " kind TEXT NOT NULL," /* sandbox index, exec since 3 */
         " owner INTEGER NOT NULL REFERENCES users(id),"
         " name TEXT,"
         " state TEXT NOT NULL," /* accepted running ended */
@@ -41,6 +41,9 @@ static const char *const migrations[] = {
         " UNIQUE(owner, name)) WITHOUT ROWID;",
         /* 2: which tokens nobody uses any more */
         "ALTER TABLE tokens ADD COLUMN used_ms INTEGER NOT NULL DEFAULT 0;",
+        /* 3: a command in a running sandbox is a job of kind exec, and belongs to it */
+        "ALTER TABLE jobs ADD COLUMN parent TEXT;"
+        "CREATE INDEX jobs_parent ON jobs(parent, id) WHERE parent IS NOT NULL;",
 };
 
 const struct db_schema store_schema = {"api", migrations, ARRAY_LEN(migrations)};

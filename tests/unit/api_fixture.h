@@ -26,6 +26,12 @@ struct fake_box {
         struct launch_result result;
         char args[512]; /* argv joined by blanks */
 };
+struct fake_exec {
+        struct launch_exec asked;
+        int in, out, err; /* the command's own ends; of a terminal `in` alone, its other side */
+        bool ended;
+        struct launch_exec_result result;
+};
 struct fake_kept {
         struct keep_key key;
         int fds[LINK_FDS_MAX];
@@ -45,6 +51,12 @@ struct fixture {
         size_t n_settings;
         struct fake_box boxes[FAKE_BOXES];
         size_t n_boxes;
+        struct fake_exec execs[FAKE_BOXES];
+        size_t n_execs;
+        int exec_signals, exec_forgets, touches, freezes, thaws;
+        uint32_t stop_reason;
+        int exec_status; /* < 0: EXEC fails so */
+        void (*on_exec)(struct fixture *f, struct fake_exec *e);
         struct fake_kept kept[FAKE_BOXES];
         size_t n_kept;
         int creates, queries, forgets, drops, signals, stops, volumes_made, volumes_removed;
@@ -106,7 +118,7 @@ static inline void fake_args(struct fake_box *b, int fd)
 {
         char bytes[4096];
         int64_t n = memfd_sealed_size(fd);
-        CHECK(n > 8 && n < (int64_t)sizeof bytes);
+        CHECK(n >= 8 && n < (int64_t)sizeof bytes);
         CHECK_INT(pread(fd, bytes, (size_t)n, 0), ==, n);
         uint32_t argc = (unsigned char)bytes[0];
         const char *s = bytes + 8;
@@ -231,9 +243,10 @@ static inline void fake_stop(void *ctx, struct peer_request *rq, const void *req
         struct launch_empty nothing = {0};
         struct fake_box *b = fake_find(f, ((const struct launch_stop *)req)->id);
         f->stops++;
+        f->stop_reason = ((const struct launch_stop *)req)->reason;
         peer_reply(rq, &nothing, NULL, 0, false);
         if (b && !b->ended)
-                fake_end(f, b, BOX_KILLED, SIGKILL);
+                fake_end(f, b, f->stop_reason ? f->stop_reason : BOX_KILLED, SIGKILL);
 }
 
 static inline void fake_forget(void *ctx, struct peer_request *rq, const void *req UNUSED,
@@ -246,6 +259,159 @@ static inline void fake_forget(void *ctx, struct peer_request *rq, const void *r
                 b->id[0] = '\0';
         f->forgets++;
         peer_reply(rq, &nothing, NULL, 0, false);
+}
+
+/* ---- launch: commands in a sandbox ---- */
+
+static inline void fake_keep_fds(struct fixture *f, const struct launch_exec *e, const int *fds,
+                                 uint32_t n)
+{
+        struct fake_kept *k = &f->kept[f->n_kept++];
+        *k = (struct fake_kept){.key = {.name = "stdio"}, .n = n};
+        memcpy(k->key.id, e->exec, sizeof k->key.id);
+        for (uint32_t i = 0; i < n; i++)
+                k->fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+}
+
+static inline void fake_exec(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                             uint32_t n_fds)
+{
+        struct fixture *f = ctx;
+        struct launch_exec_made made = {.start_us = 77};
+        if (f->exec_status < 0) {
+                peer_fail(rq, f->exec_status, "launch says no");
+                return;
+        }
+        CHECK_INT(n_fds, ==, 1);
+        CHECK_INT(f->n_execs, <, FAKE_BOXES);
+        struct fake_exec *e = &f->execs[f->n_execs++];
+        *e = (struct fake_exec){.asked = *(const struct launch_exec *)req, -1, -1, -1};
+        int pair[2], in[2], out[2], err[2];
+        if (e->asked.tty) {
+                CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+                e->in = pair[1];
+                fake_keep_fds(f, req, pair, 1);
+                peer_reply(rq, &made, pair, 1, false);
+                close(pair[0]);
+        } else {
+                CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 &&
+                      pipe2(err, O_CLOEXEC) == 0);
+                e->in = in[0];
+                e->out = out[1];
+                e->err = err[1];
+                int outer[3] = {in[1], out[0], err[0]};
+                fake_keep_fds(f, req, outer, 3);
+                peer_reply(rq, &made, outer, 3, false);
+                for (int i = 0; i < 3; i++)
+                        close(outer[i]);
+        }
+        if (f->on_exec)
+                f->on_exec(f, e);
+}
+
+static inline void fake_exec_close(struct fake_exec *e)
+{
+        int *ends[] = {&e->in, &e->out, &e->err};
+        for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+                if (*ends[i] >= 0)
+                        close(*ends[i]);
+                *ends[i] = -1;
+        }
+}
+
+static inline void fake_exec_end(struct fixture *f, struct fake_exec *e, uint32_t reason,
+                                 uint32_t code)
+{
+        fake_exec_close(e);
+        e->ended = true;
+        e->result = (struct launch_exec_result){.state = BOX_ENDED,
+                                                .reason = reason,
+                                                .exit_code = reason == BOX_EXITED ? code : 0,
+                                                .signal = reason == BOX_EXITED ? 0 : code,
+                                                .run_ms = 3};
+        memcpy(e->result.id, e->asked.id, sizeof e->result.id);
+        memcpy(e->result.exec, e->asked.exec, sizeof e->result.exec);
+        peer_event(f->far_launch, LAUNCH_EXEC_EXITED, &e->result, NULL, 0);
+}
+
+static inline struct fake_exec *fake_exec_find(struct fixture *f, const char *exec)
+{
+        for (size_t i = 0; i < f->n_execs; i++)
+                if (str_eq(f->execs[i].asked.exec, exec))
+                        return &f->execs[i];
+        return NULL;
+}
+
+static inline void fake_exec_signal(void *ctx, struct peer_request *rq, const void *req,
+                                    int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct fixture *f = ctx;
+        const struct launch_exec_signal *s = req;
+        struct launch_empty nothing = {0};
+        struct fake_exec *e = fake_exec_find(f, s->exec);
+        f->exec_signals++;
+        f->last_signal = s->signal;
+        peer_reply(rq, &nothing, NULL, 0, false);
+        if (e && !e->ended && s->signal == SIGKILL)
+                fake_exec_end(f, e, BOX_KILLED, SIGKILL);
+}
+
+static inline void fake_exec_forget(void *ctx, struct peer_request *rq, const void *req,
+                                    int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct fixture *f = ctx;
+        struct launch_empty nothing = {0};
+        struct fake_exec *e = fake_exec_find(f, ((const struct launch_exec_id *)req)->exec);
+        f->exec_forgets++;
+        if (e)
+                e->asked.exec[0] = '\0';
+        peer_reply(rq, &nothing, NULL, 0, false);
+}
+
+static inline void fake_exec_list(void *ctx, struct peer_request *rq, const void *req UNUSED,
+                                  int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct fixture *f = ctx;
+        struct launch_exec_result last = {0};
+        for (size_t i = 0; i < f->n_execs; i++) {
+                struct fake_exec *e = &f->execs[i];
+                struct launch_exec_result r = e->result;
+                memcpy(r.id, e->asked.id, sizeof r.id);
+                memcpy(r.exec, e->asked.exec, sizeof r.exec);
+                r.state = e->ended ? BOX_ENDED : BOX_RUNNING;
+                if (r.exec[0])
+                        peer_reply(rq, &r, NULL, 0, true);
+        }
+        peer_reply(rq, &last, NULL, 0, false);
+}
+
+static inline void fake_stats(void *ctx UNUSED, struct peer_request *rq, const void *req UNUSED,
+                              int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct launch_stats s = {.cpu_us = 42, .memory_bytes = 1 << 20, .pids = 2};
+        peer_reply(rq, &s, NULL, 0, false);
+}
+
+static inline void fake_freeze(void *ctx, struct peer_request *rq, const void *req UNUSED,
+                               int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct launch_empty nothing = {0};
+        ((struct fixture *)ctx)->freezes++;
+        peer_reply(rq, &nothing, NULL, 0, false);
+}
+
+static inline void fake_thaw(void *ctx, struct peer_request *rq, const void *req UNUSED,
+                             int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct launch_empty nothing = {0};
+        ((struct fixture *)ctx)->thaws++;
+        peer_reply(rq, &nothing, NULL, 0, false);
+}
+
+static inline void fake_touch(void *ctx, struct peer_request *rq UNUSED, const void *req UNUSED,
+                              int *fds UNUSED, uint32_t n UNUSED)
+{
+        ((struct fixture *)ctx)->touches++;
 }
 
 static inline void fake_volume(void *ctx, struct peer_request *rq, const void *req UNUSED,
@@ -403,6 +569,14 @@ static inline void fixture_launch_up(struct fixture *f)
                                                        {LAUNCH_SIGNAL, fake_signal},
                                                        {LAUNCH_STOP, fake_stop},
                                                        {LAUNCH_FORGET, fake_forget},
+                                                       {LAUNCH_EXEC, fake_exec},
+                                                       {LAUNCH_EXEC_SIGNAL, fake_exec_signal},
+                                                       {LAUNCH_EXEC_FORGET, fake_exec_forget},
+                                                       {LAUNCH_EXEC_LIST, fake_exec_list},
+                                                       {LAUNCH_STATS, fake_stats},
+                                                       {LAUNCH_FREEZE, fake_freeze},
+                                                       {LAUNCH_THAW, fake_thaw},
+                                                       {LAUNCH_TOUCH, fake_touch},
                                                        {LAUNCH_VOLUME_CREATE, fake_volume},
                                                        {LAUNCH_VOLUME_REMOVE, fake_unvolume},
                                                        {0, NULL}};
@@ -516,6 +690,8 @@ static inline void fixture_free(struct fixture *f)
         for (size_t i = 0; i < f->n_kept; i++)
                 for (uint32_t k = 0; k < f->kept[i].n; k++)
                         close(f->kept[i].fds[k]);
+        for (size_t i = 0; i < f->n_execs; i++)
+                fake_exec_close(&f->execs[i]);
         loop_free(f->loop);
         CHECK_INT(tree_remove_at(AT_FDCWD, f->dir), ==, 0);
         free(f);

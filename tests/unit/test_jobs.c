@@ -265,7 +265,14 @@ TEST(sandbox_name_that_runs_returns_the_one_that_runs)
 {
         up();
         auto_json json_t *o = create("{\"argv\":[\"a\"],\"name\":\"web\"}", 201);
-        auto_json json_t *p = create("{\"argv\":[\"b\"],\"name\":\"web\"}", 200);
+        auto_json json_t *p = create("{\"argv\":[\"a\"],\"name\":\"web\"}", 200);
+        CHECK(json_is_true(json_object_get(p, "reused")));
+        auto_json json_t *other = create("{\"argv\":[\"b\"],\"name\":\"web\",\"pids\":3}", 409);
+        CHECK_CONTAINS(error_of(other), "argv is [\"a\"], asked was [\"b\"]");
+        CHECK_CONTAINS(error_of(other), "pids is 256, asked was 3");
+        auto_json json_t *env =
+                create("{\"argv\":[\"a\"],\"name\":\"web\",\"env\":{\"A\":\"1\"}}", 409);
+        CHECK_CONTAINS(error_of(env), "env differs");
         CHECK_STR(text_of(p, "id"), text_of(o, "id"));
         CHECK_INT(f->creates, ==, 1);
         auto_json json_t *g = get("web");
@@ -315,9 +322,7 @@ TEST(sandbox_request_with_bad_values_names_the_field)
 {
         static const struct {
                 const char *body, *says;
-        } bad[] = {{"{}", "argv"},
-                   {"{\"argv\":[]}", "argv"},
-                   {"{\"argv\":[\"\"]}", "argv"},
+        } bad[] = {{"{\"argv\":[\"\"]}", "argv"},
                    {"{\"argv\":[1]}", "argv"},
                    {"{\"argv\":[\"a\"],\"colour\":1}", "colour"},
                    {"{\"argv\":[\"a\"],\"env\":{\"A=B\":\"1\"}}", "env"},

@@ -174,8 +174,10 @@ static void as_stranger(const char *method, const char *path, const json_t *op)
         const char *body = body_schema(op) ? "{\"signal\":15}" : NULL;
         if (!about_object && !operators)
                 return;
-        if (strstr(path, "/stop"))
+        if (strstr(path, "/stop") || strstr(path, "/freeze") || strstr(path, "/thaw"))
                 body = "{}";
+        if (str_eq(path, "/v1/sandboxes/no-such-thing/exec") && body)
+                body = "{\"argv\":[\"a\"]}";
         auto_json json_t *o = NULL;
         int status = ask_as(f, mallory, method, path, body, &o);
         if (status != (operators ? 403 : 404))
@@ -202,6 +204,15 @@ TEST(router_object_of_another_is_404_on_every_route)
                      {"POST", "/v1/sandboxes/", "/signal", "{\"signal\":9}"},
                      {"POST", "/v1/sandboxes/", "/stop", "{}"},
                      {"GET", "/v1/sandboxes/", "/stream", NULL},
+                     {"GET", "/v1/sandboxes/", "/stats", NULL},
+                     {"GET", "/v1/sandboxes/", "/events", NULL},
+                     {"POST", "/v1/sandboxes/", "/freeze", "{}"},
+                     {"POST", "/v1/sandboxes/", "/thaw", "{}"},
+                     {"GET", "/v1/sandboxes/", "/exec", NULL},
+                     {"POST", "/v1/sandboxes/", "/exec", "{\"argv\":[\"a\"]}"},
+                     {"GET", "/v1/sandboxes/", "/files", NULL},
+                     {"GET", "/v1/sandboxes/", "/files/etc/hostname", NULL},
+                     {"DELETE", "/v1/sandboxes/", "/files/work/x", NULL},
                      {"GET", "/v1/jobs/", "", NULL},
                      {"GET", "/v1/jobs/", "/wait", NULL},
                      {"GET", "/v1/jobs/", "/logs", NULL}};
