@@ -7,10 +7,12 @@
 #include "box/programs.h"
 #include "box/spec.h"
 #include "box/volume.h"
+#include "os/caps.h"
 #include "os/landlock.h"
 #include "os/mount.h"
 #include "os/ns.h"
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -22,9 +24,31 @@ extern const char _binary_init_start[], _binary_init_end[]; /* build/gen/init */
 
 /* ---- our own namespaces ---- */
 
-/* An ordinary user gets a user namespace in which he is himself and may mount. */
-static int own_user_ns(const struct box_host *h, struct err *err)
+/* Whether serve gave us a user namespace with further ids and the capabilities in it. */
+static bool has_ranges(struct box_host *h)
 {
+        struct caps_status s;
+        CLEANUP(buf_done) struct buf b;
+        unsigned own, one, inside, outside, count;
+        buf_init(&b, 4096);
+        if (caps_read(0, &s) < 0 || (s.effective >> CAP_SYS_ADMIN & 1) == 0 ||
+            (s.effective >> CAP_SETUID & 1) == 0 ||
+            file_read_at(AT_FDCWD, "/proc/self/uid_map", &b) < 0)
+                return false;
+        if (sscanf(buf_text(&b), "%u %*u %u %u %u %u", &own, &one, &inside, &outside, &count) !=
+                    5 ||
+            own != h->uid || one != 1 || count < SLOT_SIZE)
+                return false;
+        h->first_id = inside;
+        h->n_ranges = count / SLOT_SIZE < SLOTS - 1 ? count / SLOT_SIZE : SLOTS - 1;
+        return true;
+}
+
+/* An ordinary user gets a user namespace in which he is himself and may mount. */
+static int own_user_ns(struct box_host *h, struct err *err)
+{
+        if (has_ranges(h))
+                return 0;
         struct ns_map uid = {h->uid, h->uid, 1}, gid = {h->gid, h->gid, 1};
         if (unshare(CLONE_NEWUSER) < 0)
                 return err_sys(err, -errno, "user namespace (is it allowed on this host?)");

@@ -22,6 +22,8 @@ struct host_options {
 struct box_host {
         struct plan_facts facts;
         uint32_t uid, gid;    /* our own, before any namespace */
+        uint32_t first_id;    /* rootless: of the further ids that serve gave us (serve/subid.h) */
+        uint32_t n_ranges;    /* how many sandboxes have 65536 of them each: the first slots; 0 */
         int state;            /* the state directory as seen from our namespace */
         int volumes, boxes;   /* below it */
         int layers, uppers;   /* below it: image layers; upper layers on disk */
@@ -41,6 +43,11 @@ struct box_host {
         char missing[256]; /* layers that this host cannot give to any sandbox */
 };
 
+/* Rootless: the first of the further ids of the sandbox of that slot; 0 = it has the user's id only. */
+static inline uint32_t host_range(const struct box_host *h, uint32_t slot)
+{
+        return slot >= 1 && slot <= h->n_ranges ? h->first_id + (slot - 1) * SLOT_SIZE : 0;
+}
 /* Fails when a layer that is required is not to be had. */
 MUST_CHECK int host_new(const struct host_options *o, struct box_host **ret, struct err *err);
 void host_free(struct box_host *h); /* NULL is fine */

@@ -130,7 +130,10 @@ static int check_enforcement(struct box *b, struct err *err)
         uint32_t uid = SLOT_BASE + b->j.slot * SLOT_SIZE + (build ? 0 : BOX_UID);
         if (!h->facts.rootful)
                 uid = h->uid;
-        if (!h->facts.rootful)
+        uint32_t first = host_range(h, b->j.slot);
+        if (!h->facts.rootful && first)
+                snprintf(e->ids, sizeof e->ids, "%u+%u, %u is %u", first, SLOT_SIZE, BOX_UID, uid);
+        else if (!h->facts.rootful)
                 snprintf(e->ids, sizeof e->ids, "single %u", uid);
         else
                 snprintf(e->ids, sizeof e->ids, "%u+%u", SLOT_BASE + b->j.slot * SLOT_SIZE,

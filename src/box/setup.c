@@ -258,7 +258,8 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
         case PLAN_LIMITS:
                 return set_limits(p, err);
         case PLAN_IDS:
-                return p->n && s->rootful ? keep_build_caps(err) : drop_ids(s->rootful, err);
+                return p->n && s->rootful ? keep_build_caps(err)
+                                          : drop_ids(s->rootful || s->ranged, err);
         case PLAN_SECCOMP:
                 return seccomp_install(seccomp_find(p->text), err);
         }
@@ -294,13 +295,20 @@ static int begin(const struct setup *s, struct err *err)
                 return r;
         if (unshare(CLONE_NEWCGROUP) < 0)
                 return err_sys(err, -errno, "cgroup namespace");
+        if (s->ranged) { /* for the parent, who is no more than us, to write our maps */
+                prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+                if (send(s->control, "", 1, MSG_NOSIGNAL) != 1)
+                        _exit(1);
+        }
         if (recv(s->control, &c, 1, 0) != 1)
                 _exit(1); /* launch died */
+        if (s->ranged)
+                prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         umask(022);
         /* In its own session from the start: no controlling terminal of the host. */
         if (setsid() < 0)
                 return err_sys(err, -errno, "session");
-        if (!s->rootful)
+        if (!s->rootful && !s->ranged)
                 return map_self(s, err);
         r = set_ids(0);
         return r < 0 ? err_sys(err, r, "root of the namespace") : 0;

@@ -43,15 +43,23 @@ int spawn_pipes(const struct box_host *h, uint32_t slot, int inner[3], int outer
 
 /* Rootful: the sandbox's own range. An ordinary user's child writes its map itself: its /proc files
  * are not ours to open while it is not dumpable. */
-static int write_maps(struct box_host *h, pid_t pid, uint32_t slot, struct err *err)
+static int write_maps(struct box_host *h, pid_t pid, int control, uint32_t slot, struct err *err)
 {
         struct ns_map range = {0, SLOT_BASE + slot * SLOT_SIZE, SLOT_SIZE};
-        return h->facts.rootful ? ns_write_maps(pid, &range, &range, false, err) : 0;
+        uint32_t first = host_range(h, slot);
+        char c;
+        if (h->facts.rootful)
+                return ns_write_maps(pid, &range, &range, false, err);
+        if (!first)
+                return 0;
+        if (recv(control, &c, 1, 0) != 1) /* it has made its /proc files ours: setup.c */
+                return err_set(err, -EIO, "the new process ended");
+        return ns_write_mixed(pid, first, SLOT_SIZE, BOX_UID, h->uid, h->gid, err);
 }
 
 static int admit(struct box_host *h, struct spawned *s, uint32_t slot, struct err *err)
 {
-        int r = write_maps(h, s->pid, slot, err);
+        int r = write_maps(h, s->pid, s->control, slot, err);
         if (r == 0 && send(s->control, "", 1, MSG_NOSIGNAL) != 1)
                 r = err_sys(err, -errno, "the new process");
         return r < 0 ? r : fd_nonblock(s->control, true);
@@ -82,6 +90,7 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
                               .rows = spec->rows,
                               .cols = spec->cols,
                               .rootful = h->facts.rootful,
+                              .ranged = host_range(h, slot) != 0,
                               .uid = h->uid,
                               .gid = h->gid};
         memcpy(setup.trees, trees, sizeof setup.trees);

@@ -119,7 +119,8 @@ struct launch_spec {
 struct launch_enforcement {
         char driver[16];       /* "ns" */
         char namespaces[64];   /* "user,mount,pid,net,ipc,uts,cgroup" */
-        char ids[48];          /* "1879113728+65536" or "single 1000" */
+        char ids[48];          /* "1879113728+65536", "single 1000", "100000+65536, 1000 is
+                                  501": further ids, inside 1000 the user */
         char seccomp[65];      /* SHA-256 of the compiled filter */
         char cgroup[16];       /* "v2" "v1" "hybrid" "none" */
         char network[16];      /* "none" */

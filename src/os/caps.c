@@ -58,7 +58,7 @@ static int field(const char *text, const char *key, int base, uint64_t *ret)
 int caps_read(int pid, struct caps_status *ret)
 {
         char path[32], text[4096];
-        snprintf(path, sizeof path, "/proc/%d/status", pid);
+        snprintf(path, sizeof path, pid ? "/proc/%d/status" : "/proc/self/status", pid);
         auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;

@@ -15,7 +15,7 @@ MUST_CHECK int caps_keep(uint64_t caps, struct err *err);
 /* Empties effective, permitted and inheritable. */
 MUST_CHECK int caps_drop(struct err *err);
 
-/* What /proc/PID/status says. */
+/* What /proc/PID/status says; pid 0: of the caller. */
 struct caps_status {
         uint64_t inheritable, permitted, effective, bounding, ambient;
         uint32_t no_new_privs, seccomp, uid, gid;

@@ -61,6 +61,28 @@ int ns_write_maps(pid_t pid, const struct ns_map *uids, const struct ns_map *gid
         return write_maps(pid, uids, gids, deny_setgroups, false, err);
 }
 
+static int write_mixed(int proc, const char *name, uint32_t first, uint32_t count, uint32_t own,
+                       uint32_t id, struct err *err)
+{
+        char text[128];
+        snprintf(text, sizeof text, "0 %u %u\n%u %u 1\n%u %u %u\n", first, own, own, id, own + 1,
+                 first + own + 1, count - own - 1);
+        int r = file_poke_at(proc, name, text);
+        return r < 0 ? err_sys(err, r, "%s", name) : 0;
+}
+
+int ns_write_mixed(pid_t pid, uint32_t first, uint32_t count, uint32_t own, uint32_t uid,
+                   uint32_t gid, struct err *err)
+{
+        char path[32];
+        snprintf(path, sizeof path, "/proc/%d", pid);
+        auto_close int proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (proc < 0)
+                return err_sys(err, -errno, "%s", path);
+        int r = write_mixed(proc, "uid_map", first, count, own, uid, err);
+        return r < 0 ? r : write_mixed(proc, "gid_map", first, count, own, gid, err);
+}
+
 int ns_user(const struct ns_map *map, struct err *err)
 {
         auto_close int pidfd = -1;

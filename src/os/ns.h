@@ -16,6 +16,10 @@ struct ns_map {
  * needs. */
 MUST_CHECK int ns_write_maps(pid_t pid, const struct ns_map *uids, const struct ns_map *gids,
                              bool deny_setgroups, struct err *err);
+/* The maps of a sandbox of an ordinary user who has further ids: 0 to count are those from `first`,
+ * but `own` inside is the user himself, so that files he shares with it have one owner. */
+MUST_CHECK int ns_write_mixed(pid_t pid, uint32_t first, uint32_t count, uint32_t own, uint32_t uid,
+                              uint32_t gid, struct err *err);
 /* A user namespace with that map for uids and gids and no process in it, as a descriptor: for
  * idmapped mounts. Root is itself in it as well: overlayfs makes files in an upper layer as who
  * mounted it and gives them away then. */

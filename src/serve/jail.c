@@ -1,5 +1,6 @@
 #include "serve/jail.h"
 #include "base/fd.h"
+#include "serve/subid.h"
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -173,7 +174,24 @@ static void reset_signals(void)
                 signal(s, SIG_DFL);
 }
 
-static int become(const struct jail *j, int report, struct err *err)
+/* launch keeps its capabilities in this user namespace over execve: it holds the further ids that
+ * only who has them may give to a sandbox. */
+static int keep_capabilities(struct err *err)
+{
+        struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct d[2];
+        if (syscall(SYS_capget, &head, d) < 0)
+                return err_sys(err, -errno, "capabilities");
+        for (int i = 0; i < 2; i++)
+                d[i].inheritable = d[i].permitted;
+        if (syscall(SYS_capset, &head, d) < 0)
+                return err_sys(err, -errno, "capabilities");
+        for (int cap = 0; prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) == 0; cap++)
+                ;
+        return 0;
+}
+
+static int become(const struct jail *j, bool ranged, int report, struct err *err)
 {
         char lang[] = "LANG=C.UTF-8", *env[] = {lang, NULL};
         char exe[64], *argv[] = {exe, NULL};
@@ -191,6 +209,9 @@ static int become(const struct jail *j, int report, struct err *err)
                         return r;
                 if (chdir(j->state) < 0)
                         return err_sys(err, -errno, "%s", j->state);
+                r = ranged ? keep_capabilities(err) : 0;
+                if (r < 0)
+                        return r;
                 umask(077);
                 execve(j->program, argv, env);
                 return err_sys(err, -errno, "%s", j->program);
@@ -223,7 +244,7 @@ static uint64_t namespaces(const struct jail *j)
         return f;
 }
 
-static int write_maps(pid_t pid, struct err *err)
+static int write_single_maps(pid_t pid, struct err *err)
 {
         char dir[64], map[64];
         snprintf(dir, sizeof dir, "/proc/%d", (int)pid);
@@ -238,13 +259,22 @@ static int write_maps(pid_t pid, struct err *err)
         return r < 0 ? err_sys(err, r, "user namespace") : 0;
 }
 
+/* Rootless: launch gets the user's further ids where the host gives him some, all others have his
+ * one id. */
+static int write_maps(const struct jail *j, pid_t pid, bool *ret_ranged, struct err *err)
+{
+        int r = j->row->host_view ? subid_map(pid, err) : -ENOENT;
+        *ret_ranged = r == 0;
+        return r == -ENOENT ? write_single_maps(pid, err) : r;
+}
+
 /* The child: waits for its id maps, then becomes the role or reports why not. */
 NORETURN static void child(const struct jail *j, int go, int report)
 {
         struct err err = {0};
         char byte;
         if (read(go, &byte, 1) == 1) {
-                become(j, report, &err);
+                become(j, byte == 'r', report, &err);
                 if (write(report, &err, sizeof err) < 0)
                         _exit(127);
         }
@@ -263,8 +293,9 @@ static int start_child(const struct jail *j, int go[2], int report[2], pid_t *re
                 child(j, go[0], report[1]);
         }
         *ret_pid = pid;
-        int r = j->rootful ? 0 : write_maps(pid, err);
-        if (r == 0 && write(go[1], "g", 1) != 1)
+        bool ranged = false;
+        int r = j->rootful ? 0 : write_maps(j, pid, &ranged, err);
+        if (r == 0 && write(go[1], ranged ? "r" : "g", 1) != 1)
                 r = err_sys(err, -errno, "start");
         return r;
 }
