@@ -132,7 +132,7 @@ static int check_enforcement(struct box *b, struct err *err)
                 uid = h->uid;
         uint32_t first = host_range(h, b->j.slot);
         if (!h->facts.rootful && first)
-                snprintf(e->ids, sizeof e->ids, "%u+%u, %u is %u", first, SLOT_SIZE, BOX_UID, uid);
+                snprintf(e->ids, sizeof e->ids, "%u+%u, %d is %u", first, SLOT_SIZE, BOX_UID, uid);
         else if (!h->facts.rootful)
                 snprintf(e->ids, sizeof e->ids, "single %u", uid);
         else
