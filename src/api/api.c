@@ -1,5 +1,6 @@
 #include "api/api.h"
 #include "api/box.h"
+#include "api/build.h"
 #include "api/events.h"
 #include "api/files_pool.h"
 #include "api/handlers.h"
@@ -55,6 +56,8 @@ static void restore(void *ctx, const struct job_row *row)
 {
         if (str_eq(row->kind, "sandbox") || str_eq(row->kind, "exec"))
                 box_restore(ctx, row);
+        else if (str_eq(row->kind, "image"))
+                build_restore(ctx, row);
         else
                 run_restore(ctx, row);
 }
@@ -147,6 +150,8 @@ void api_free(struct api *a)
         while (a->jobs) {
                 if (a->jobs->kind == LIVE_BOX)
                         box_free((struct box *)a->jobs);
+                else if (a->jobs->kind == LIVE_BUILD)
+                        build_free((struct build *)a->jobs);
                 else
                         run_free((struct run *)a->jobs);
         }
@@ -246,7 +251,7 @@ static void on_exited(void *ctx, struct peer_request *rq UNUSED, const void *req
         const struct launch_result *r = req;
         if (box_find(a, r->id))
                 box_exited(a, r);
-        else if (!pool_exited(a->pool, r))
+        else if (!build_exited(a, r) && !pool_exited(a->pool, r))
                 forget(a, r->id); /* of an earlier life of this role */
 }
 
@@ -257,7 +262,8 @@ static void on_listed(void *ctx, const struct peer_answer *answer)
         struct api *a = ctx;
         const struct launch_result *r = answer->rep;
         struct launch_stop stop = {0};
-        if (answer->status < 0 || !r->id[0] || r->profile == BOX_PARSE || box_find(a, r->id))
+        if (answer->status < 0 || !r->id[0] || r->profile == BOX_PARSE || box_find(a, r->id) ||
+            build_owns(a, r->id))
                 return;
         if (r->state == BOX_ENDED && !pool_exited(a->pool, r))
                 forget(a, r->id);
@@ -287,6 +293,7 @@ void api_peer_up(struct api *a, const char *name)
 {
         struct launch_empty nothing = {0};
         box_peer_up(a, name);
+        build_peer_up(a, name);
         if (str_eq(name, "launch")) {
                 pool_launch_up(a->pool);
                 peer_call(api_peer(a, name), LAUNCH_LIST, &nothing, NULL, 0, on_listed, a);

@@ -61,6 +61,15 @@ void sandbox_files(struct call *c);
 void sandbox_file_get(struct call *c);
 void sandbox_file_put(struct call *c);
 void sandbox_file_delete(struct call *c);
+/* images.c */
+void images_get(struct call *c);
+void image_get(struct call *c);
+void image_delete(struct call *c);
+void images_prune(struct call *c);
+void images_build(struct call *c);
+void image_import(struct call *c);
+/* image_export.c */
+void image_export(struct call *c);
 /* index.c */
 void index_post(struct call *c);
 void index_events(struct call *c);

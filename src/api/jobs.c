@@ -100,7 +100,9 @@ json_t *job_of_call(struct call *c, const char *kind, char ret_id[ID_TEXT_LEN + 
 static struct live *live_of(struct api *a, const char *id)
 {
         struct live *j = live_find(a, id, LIVE_BOX);
-        return j ? j : live_find(a, id, LIVE_RUN);
+        if (!j)
+                j = live_find(a, id, LIVE_RUN);
+        return j ? j : live_find(a, id, LIVE_BUILD);
 }
 
 void job_get(struct call *c)

@@ -1,13 +1,13 @@
 /* live.h - jobs that have not ended, and who watches them.
  *
- * A job is a sandbox (box.h) or an index run (run.h); both begin with a `struct live`. Watchers are
+ * A job is a sandbox (box.h) or an index run (run.h) or a build (build.h); both begin with a `struct live`. Watchers are
  * told from the loop what happened; after LIVE_ENDED the job is gone and the watcher is off its
  * list.
  */
 #pragma once
 #include "api/api.h"
 
-enum live_kind { LIVE_BOX, LIVE_RUN };
+enum live_kind { LIVE_BOX, LIVE_RUN, LIVE_BUILD };
 enum live_event {
         LIVE_OUTPUT,   /* more stored output */
         LIVE_DIRECT,   /* bytes that are not stored (box.h) */

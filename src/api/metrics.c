@@ -120,6 +120,7 @@ void metrics_route(struct call *c)
                                 (double)(clock_wall_ms() - c->api->started_ms) / 1000);
         put_jobs(s, "sandbox");
         put_jobs(s, "index");
+        put_jobs(s, "image");
         struct peer *serve = api_peer(c->api, "serve");
         struct serve_empty nothing = {0};
         if (serve)

@@ -51,7 +51,8 @@ FIELDS(role, STR("role", true, NULL), STR("state", true, "starting, ready, faile
        U64("since_ms", true, "Wall clock of the last start."),
        STR("reason", true, "Why it last ended."));
 FIELDS(counts, U64("accepted", true, NULL), U64("running", true, NULL), U64("ended", true, NULL));
-FIELDS(kinds, OBJ("sandbox", true, counts, NULL), OBJ("index", true, counts, NULL));
+FIELDS(kinds, OBJ("sandbox", true, counts, NULL), OBJ("index", true, counts, NULL),
+       OBJ("image", true, counts, NULL));
 FIELDS(docs, U64("docs", true, NULL), U64("passages", true, NULL), U64("failed", true, NULL));
 FIELDS(whoami, STR("name", true, NULL), BOOL("operator", true, NULL));
 FIELDS(status, STR("version", true, NULL), STR("status", true, "ok or draining"),
@@ -171,6 +172,25 @@ FIELDS(files_query, STR("prefix", false, NULL), STR("after", false, NULL),
        U64("limit", false, NULL));
 FIELDS(file_put, STR("path", true, NULL), U64("size_bytes", true, NULL));
 FIELDS(file_gone, STR("path", true, NULL), U64("files", true, NULL));
+FIELDS(layer, STR("key", true, "What it was made from, hashed."), U64("size_bytes", true, NULL));
+FIELDS(image, STR("name", true, NULL), STR("owner", true, NULL), U64("created_ms", true, NULL),
+       U64("size_bytes", true, "Of all its layers; others may share them."),
+       LIST("layers", true, layer, "The lowest first."),
+       BOOL("host", true, "It lies on top of the host's /usr."), MAP("env", true, NULL),
+       STR("workdir", true, NULL), STRS("entrypoint", true, NULL));
+FIELDS(images, LIST("images", true, image, NULL));
+FIELDS(prune_done, U64("layers", true, "How many were removed."), U64("bytes", true, NULL),
+       U64("in_use", true, "By running sandboxes: left."));
+FIELDS(recipe_step, STR("kind", true, "apt, pip, npm, run or copy"),
+       STRS("items", false, "apt, pip, npm: packages."), STR("text", false, "run: a shell script."),
+       STR("target", false, "copy: an absolute path."),
+       STR("data", false, "copy: a tar archive in base 64."));
+FIELDS(recipe, STR("from", false, "host, debian:SUITE, image:NAME or oci:REFERENCE"),
+       LIST("steps", false, recipe_step, NULL), MAP("env", false, NULL),
+       STR("workdir", false, NULL), STRS("entrypoint", false, NULL),
+       MAP("mirrors", false, "URLs: debian, security, pip, npm; a build reaches their hosts."));
+FIELDS(image_build, STR("name", true, NULL), OBJ("recipe", true, recipe, NULL));
+FIELDS(import_query, STR("name", false, "Of the image; needed."), BOOL("oci", false, NULL));
 FIELDS(index_new, STR("volume", false, "Default: docs."), STR("prefix", false, "Only below it."),
        BOOL("force", false, "Parse again what has not changed."));
 FIELDS(document, STR("path", true, NULL),
@@ -297,6 +317,24 @@ const struct route routes[] = {
          .status = 200, .answer = file_put},
         {"DELETE", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_delete,
          "Removes a file.", .status = 200, .answer = file_gone},
+
+        {"GET", "/v1/images", SCOPE_MEMBER, images_get, "The caller's images.", .status = 200,
+         .answer = images},
+        {"POST", "/v1/images/builds", SCOPE_MEMBER, images_build, "Builds an image by a recipe.",
+         .body = image_build, .status = 202, .answer = job},
+        {"POST", "/v1/images/prune", SCOPE_OPERATOR, images_prune,
+         "Removes the layers that no image has.", .body = nothing, .status = 200,
+         .answer = prune_done},
+        {"GET", "/v1/images/{name}", SCOPE_MEMBER, image_get, "One image.", .status = 200,
+         .answer = image},
+        {"GET", "/v1/images/{name}/export", SCOPE_MEMBER, image_export,
+         "Its root as a tar archive; of one on top of the host, what lies beside /usr and /etc.",
+         .status = 200, .type = "application/x-tar"},
+        {"DELETE", "/v1/images/{name}", SCOPE_MEMBER, image_delete, "Removes an image.",
+         .status = 200, .answer = named},
+        {"POST", "/v1/images/imports", SCOPE_MEMBER, image_import,
+         "Imports a tar archive of a root (oci=true: of an OCI layout) as an image.",
+         .query = import_query, .upload = true, .status = 200, .answer = job},
 
         {"POST", "/v1/index/jobs", SCOPE_MEMBER, index_post, "Indexes what has changed.",
          .body = index_new, .status = 202, .answer = job},

@@ -1,4 +1,5 @@
 #include "api/sandbox_spec.h"
+#include "api/images.h"
 #include "api/command.h"
 #include "api/egress.h"
 #include "base/id.h"
@@ -182,6 +183,8 @@ static int read_limits(struct call *c, struct launch_spec *s, struct err *err)
         if (r == 0)
                 r = read_limit(c, "disk_bytes", "sandbox.disk_default", NULL, BOX_DISK_MIN,
                                BOX_BYTES_MAX, &s->disk_bytes, err);
+        /* Above, memory is not for files: the upper layer lies on disk. */
+        s->disk_backed = s->disk_bytes > BOX_TMPFS_MAX;
         if (r == 0)
                 r = read_limit0(c, "timeout_ms", "sandbox.timeout_default", "sandbox.timeout_max",
                                 1, BOX_WALL_MS_MAX, &s->wall_ms, err);
@@ -228,6 +231,9 @@ static int read_names(struct call *c, struct sandbox_spec *s, struct err *err)
                 r = json_read_str(c->body, "image", JSON_OPTIONAL, l->image, sizeof l->image, err);
         if (r >= 0 && !str_is_name(l->image))
                 return err_set(err, -EINVAL, "image: not a name");
+        snprintf(s->image, sizeof s->image, "%s", l->image);
+        if (r >= 0)
+                r = image_apply(c, l, err);
         if (r >= 0)
                 r = json_read_str(c->body, "driver", JSON_OPTIONAL, l->driver, sizeof l->driver,
                                   err);

@@ -6,7 +6,8 @@
 
 struct sandbox_spec {
         struct launch_spec launch;
-        char name[NAME_TEXT_MAX + 1]; /* "" none */
+        char name[NAME_TEXT_MAX + 1];  /* "" none */
+        char image[NAME_TEXT_MAX + 1]; /* as it was asked for; launch.image says what lies below */
         bool has_stdin;
         struct buf policy; /* what launch.policy points to */
         int command;       /* memfd; -1 */

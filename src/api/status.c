@@ -27,13 +27,14 @@ static void part_done(struct status *s)
                 return;
         struct api *a = s->c->api;
         call_json(s->c, 200,
-                  json_pack("{s:s,s:s,s:I,s:I,s:{s:s,s:b},s:O,s:{s:o,s:o},s:O}", "version",
+                  json_pack("{s:s,s:s,s:I,s:I,s:{s:s,s:b},s:O,s:{s:o,s:o,s:o},s:O}", "version",
                             PADDOCK_VERSION, "status", a->draining ? "draining" : "ok",
                             "started_ms", (json_int_t)a->started_ms, "uptime_ms",
                             (json_int_t)(clock_wall_ms() - a->started_ms), "user", "name",
                             s->c->who.user.name, "operator", (int)s->c->who.is_operator, "roles",
                             s->roles, "jobs", "sandbox", counts(a->db, "sandbox"), "index",
-                            counts(a->db, "index"), "docs", s->docs));
+                            counts(a->db, "index"), "image", counts(a->db, "image"), "docs",
+                            s->docs));
         call_unref(s->c);
         json_decref(s->roles);
         json_decref(s->docs);

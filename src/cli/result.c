@@ -33,7 +33,9 @@ void result_explain(const json_t *result)
         const char *reason = get_str(result, "reason"), *cause = get_str(result, "cause");
         char time[32], size[24];
         if (str_eq(get_str(result, "state"), "failed"))
-                explain("indexing failed", reason);
+                explain(json_object_get(result, "image") ? "the image was not built"
+                                                         : "indexing failed",
+                        reason);
         else if (str_eq(reason, "wall"))
                 fprintf(stderr, "paddock: the sandbox reached its time limit after %s\n",
                         str_from_ms(time, sizeof time, get_u64(result, "run_ms")));

@@ -25,7 +25,8 @@ static bool move(struct conn *from, struct conn *to, bool *shut)
                         return true;
                 conn_used(from, n);
                 conn_push(to);
-                if (n == 0 || conn_room(to) == 0)
+                /* Looked at anew: the push may have made room, and then nothing else tells of it. */
+                if (conn_in(from).len == 0 || conn_room(to) == 0)
                         break;
         }
         if (conn_ended(from) && conn_in(from).len == 0 && !*shut) {

@@ -44,6 +44,16 @@ static const char *const migrations[] = {
         /* 3: a command in a running sandbox is a job of kind exec, and belongs to it */
         "ALTER TABLE jobs ADD COLUMN parent TEXT;"
         "CREATE INDEX jobs_parent ON jobs(parent, id) WHERE parent IS NOT NULL;",
+        /* 4: images, and the recipes of builds that have not ended */
+        "CREATE TABLE images("
+        " owner INTEGER NOT NULL REFERENCES users(id),"
+        " name TEXT NOT NULL,"
+        " created_ms INTEGER NOT NULL,"
+        " manifest TEXT NOT NULL," /* JSON */
+        " PRIMARY KEY(owner, name)) WITHOUT ROWID;"
+        "CREATE TABLE recipes("
+        " job TEXT PRIMARY KEY,"
+        " recipe TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 const struct db_schema store_schema = {"api", migrations, ARRAY_LEN(migrations)};

@@ -1,0 +1,52 @@
+/* build_step.h - the step of a build that is going on: its sandbox, pipes and layer; between
+ * build.c and build_step.c. */
+#pragma once
+#include "api/build.h"
+#include "api/outlog.h"
+
+struct build_pipe {
+        struct build *build;
+        int fd; /* -1: at its end */
+        struct loop_io *io;
+        enum stream_type stream;
+};
+
+struct build {
+        struct live live; /* first */
+        char image[NAME_TEXT_MAX + 1];
+        struct recipe r;
+        json_t *base_layers, *base_manifest;
+        size_t at, cached;
+        uint64_t sizes[RECIPE_STEPS_MAX], bytes;
+        uint32_t turn;
+        struct outlog *log;
+        struct loop_timer *timer;
+        char *result; /* JSON, once it has ended */
+        /* the step */
+        char box[ID_TEXT_LEN + 1]; /* its sandbox; "" none */
+        bool begun, exited;
+        struct launch_result end;
+        struct build_pipe out, err;
+        int in;
+        struct loop_io *in_io;
+        size_t written; /* of the step's input */
+        /* import */
+        bool importing, input_ended;
+        loop_fn writable;
+        void *writable_ctx;
+};
+
+struct about_build {
+        struct api *api;
+        char id[ID_TEXT_LEN + 1];
+        uint32_t turn;
+};
+struct about_build *build_about(struct build *b);
+
+PRINTF_LIKE(2, 3) void build_say(struct build *b, const char *fmt, ...);
+void build_end(struct build *b, const char *state, const char *reason); /* frees b, later */
+void build_step_run(struct build *b);
+void build_step_exited(struct build *b, const struct launch_result *r);
+void build_step_done(struct build *b, uint64_t bytes); /* build.c: the layer is there */
+void build_step_drop(struct build *b); /* lets go of the sandbox; it is not ours any more */
+void build_step_close(struct build *b);

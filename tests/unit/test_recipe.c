@@ -1,0 +1,141 @@
+#include "api/recipe.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "test.h"
+
+static struct recipe r;
+
+static int plan(const char *text, bool rootful, struct err *err)
+{
+        auto_json json_t *j = NULL;
+        recipe_done(&r);
+        r = (struct recipe){.n = 0};
+        CHECK_INT(json_parse(text, strlen(text), &j, err), >=, 0);
+        int e = recipe_from(j, &r, err);
+        return e < 0 ? e : recipe_plan(j, rootful, &r, err);
+}
+
+static void good(const char *text)
+{
+        struct err err = {0};
+        if (plan(text, true, &err) < 0)
+                test_failed(__FILE__, __LINE__, "%s: %s", text, err_text(&err));
+}
+
+#define REFUSED(text, why)                                                                         \
+        do {                                                                                       \
+                struct err err = {0};                                                              \
+                CHECK_INT(plan(text, true, &err), ==, -EINVAL);                                    \
+                CHECK_CONTAINS(err_text(&err), why);                                               \
+        } while (0)
+
+TEST(recipe_steps_in_their_order)
+{
+        good("{\"from\":\"debian:bookworm\",\"steps\":[{\"kind\":\"apt\",\"items\":[\"git\","
+             "\"curl\"]},"
+             "{\"kind\":\"pip\",\"items\":[\"numpy==1.26\"]},{\"kind\":\"run\",\"text\":\"true\"}],"
+             "\"mirrors\":{\"debian\":\"http://mirror.test:8080/debian\",\"pip\":\"https://"
+             "pypi.org/simple\"}}");
+        CHECK_INT(r.n, ==, 4);
+        CHECK_STR(r.steps[0].title, "from debian bookworm");
+        CHECK(r.steps[0].on_host);
+        CHECK_STR(r.steps[0].from, "target");
+        CHECK_CONTAINS(r.steps[0].script, "deb http://mirror.test:8080/debian bookworm main");
+        CHECK_CONTAINS(r.steps[1].script, "install -y --no-install-recommends 'git' 'curl'");
+        CHECK_CONTAINS(r.steps[2].script, "'numpy==1.26'");
+        CHECK_STR(r.policy,
+                  "allow mirror.test:8080\nallow pypi.org\nallow files.pythonhosted.org\n");
+        CHECK_CONTAINS(json_string_value(json_object_get(r.env, "PATH")), "/opt/venv/bin:");
+}
+
+TEST(recipe_keys_are_of_the_inputs_and_of_what_is_below)
+{
+        char first[65], second[65];
+        static const char text[] = "{\"steps\":[{\"kind\":\"run\",\"text\":\"a\"},"
+                                   "{\"kind\":\"run\",\"text\":\"b\"}]}";
+        good(text);
+        memcpy(first, r.steps[0].key, 65);
+        memcpy(second, r.steps[1].key, 65);
+        good(text);
+        CHECK_STR(r.steps[0].key, first);
+        CHECK_STR(r.steps[1].key, second);
+        good("{\"steps\":[{\"kind\":\"run\",\"text\":\"a\"},{\"kind\":\"run\",\"text\":\"c\"}]}");
+        CHECK_STR(r.steps[0].key, first);
+        CHECK(!str_eq(r.steps[1].key, second));
+        good("{\"steps\":[{\"kind\":\"run\",\"text\":\"c\"},{\"kind\":\"run\",\"text\":\"b\"}]}");
+        CHECK(!str_eq(r.steps[1].key, second));
+        good("{\"env\":{\"A\":\"b\"},\"steps\":[{\"kind\":\"run\",\"text\":\"a\"}]}");
+        CHECK(!str_eq(r.steps[0].key, first));
+}
+
+TEST(recipe_copy_is_decoded)
+{
+        good("{\"steps\":[{\"kind\":\"copy\",\"target\":\"/opt/a\",\"data\":\"aGVsbG8=\"}]}");
+        CHECK_INT(r.steps[0].input_n, ==, 5);
+        CHECK(memcmp(r.steps[0].input, "hello", 5) == 0);
+        CHECK(!r.steps[0].script);
+        CHECK(!r.steps[0].network);
+}
+
+TEST(recipe_words_cannot_become_shell)
+{
+        REFUSED("{\"from\":\"debian:bookworm\",\"steps\":[{\"kind\":\"apt\",\"items\":[\"a'; id; "
+                "'\"]}]}",
+                "not the name of a package");
+        REFUSED("{\"from\":\"debian:bookworm\",\"steps\":[{\"kind\":\"apt\",\"items\":[\"-o "
+                "x\"]}]}",
+                "not the name of a package");
+        REFUSED("{\"steps\":[{\"kind\":\"pip\",\"items\":[\"--index-url=x\"]}]}",
+                "not the name of a package");
+        REFUSED("{\"steps\":[{\"kind\":\"pip\",\"items\":[]}]}", "at least one");
+        REFUSED("{\"from\":\"debian:$(id)\"}", "from:");
+        REFUSED("{\"from\":\"oci:docker://a b\"}", "from:");
+        REFUSED("{\"from\":\"image:../x\"}", "from:");
+        REFUSED("{\"from\":\"debian:bookworm\",\"mirrors\":{\"debian\":\"http://a' id '\"}}",
+                "not a URL");
+        REFUSED("{\"mirrors\":{\"debian\":\"http://a\\nallow evil\"}}", "not a URL");
+        REFUSED("{\"mirrors\":{\"pip\":\"http://user@host/\"}}", "not a URL");
+}
+
+TEST(recipe_bad_ones_are_named)
+{
+        REFUSED("{\"steps\":[{\"kind\":\"apt\",\"items\":[\"git\"]}]}", "steps[0]: apt");
+        REFUSED("{\"steps\":[{\"kind\":\"boot\"}]}", "steps[0]: kind");
+        REFUSED("{\"steps\":[{\"kind\":\"run\",\"text\":\"\"}]}", "run:");
+        REFUSED("{\"steps\":[{\"kind\":\"copy\",\"target\":\"a\",\"data\":\"\"}]}", "copy.target");
+        REFUSED("{\"steps\":[{\"kind\":\"copy\",\"target\":\"/../a\",\"data\":\"\"}]}",
+                "copy.target");
+        REFUSED("{\"steps\":[{\"kind\":\"copy\",\"target\":\"/usr/x\",\"data\":\"\"}]}",
+                "the host's");
+        REFUSED("{\"steps\":[{\"kind\":\"copy\",\"target\":\"/a\",\"data\":\"a b\"}]}", "base 64");
+        REFUSED("{\"env\":{\"A=B\":\"x\"}}", "no variable");
+        REFUSED("{\"workdir\":\"work\"}", "workdir");
+}
+
+TEST(recipe_of_many_steps_is_refused)
+{
+        struct err err = {0};
+        auto_free char *text = xstrdup("{\"steps\":[");
+        for (int i = 0; i < RECIPE_STEPS_MAX; i++) {
+                char *more = xasprintf("%s%s{\"kind\":\"run\",\"text\":\"x\"}", text, i ? "," : "");
+                free(text);
+                text = more;
+        }
+        auto_free char *whole = xasprintf("%s]}", text);
+        CHECK_INT(plan(whole, true, &err), ==, -EINVAL);
+        CHECK_CONTAINS(err_text(&err), "steps: more than");
+}
+
+TEST(recipe_that_needs_many_ids_is_refused_with_the_reason)
+{
+        struct err err = {0};
+        CHECK_INT(plan("{\"from\":\"debian:bookworm\"}", false, &err), ==, -ENOTSUP);
+        CHECK_CONTAINS(err_text(&err), "range of ids");
+        CHECK_INT(plan("{\"from\":\"image:x\",\"steps\":[{\"kind\":\"apt\",\"items\":[\"git\"]}]}",
+                       false, &err),
+                  ==, -ENOTSUP);
+        CHECK_INT(plan("{\"steps\":[{\"kind\":\"pip\",\"items\":[\"numpy\"]},{\"kind\":\"npm\","
+                       "\"items\":[\"@a/b\"]}]}",
+                       false, &err),
+                  ==, 0);
+}
