@@ -221,7 +221,8 @@ static void on_created(void *ctx, const struct peer_answer *a)
                 return;
         }
         b->begun = true;
-        drop_kept(b); /* a copy of stdin there would keep it from ending; no step is taken up again */
+        drop_kept(
+                b); /* a copy of stdin there would keep it from ending; no step is taken up again */
         start_pipe(b, &b->out, TAKE_FD(a->fds[1]), STREAM_STDOUT);
         start_pipe(b, &b->err, TAKE_FD(a->fds[2]), STREAM_STDERR);
         b->in = TAKE_FD(a->fds[0]);
