@@ -1,9 +1,13 @@
 #include "api/egress.h"
 #include "base/str.h"
+#include "base/mem.h"
 #include "link/vault.h"
+#include "role/routes.h"
 #include <stdio.h>
 
 #define WORD_MAX 512
+
+static const char http[] = "http://127.0.0.1:3128";
 
 /* One line of the policy. A word of somebody's may not become another line. */
 static int add_line(struct buf *b, const char *key, const char *word, struct err *err)
@@ -31,6 +35,39 @@ static int add_list(const struct call *c, const char *key, const char *line, str
                 int r = add_line(b, line, json_string_value(item), err);
                 if (r < 0)
                         return err_wrap(err, r, "%s[%zu]", key, i);
+        }
+        return 0;
+}
+
+static struct routes *all_routes(const struct call *c)
+{
+        struct routes *all = xmalloc(sizeof *all);
+        routes_init(all);
+        /* What is wrong there vault has said in its log. */
+        (void)!routes_define_list(all, api_setting(c->api, "routes.define"), NULL);
+        return all;
+}
+
+/* The hosts that clients of a route need besides, through the proxy. */
+static int add_hosts(const struct call *c, struct buf *b, struct err *err)
+{
+        size_t i;
+        json_t *item;
+        char host[ROUTE_LIST_MAX];
+        if (json_array_size(json_object_get(c->body, "routes")) == 0)
+                return 0;
+        auto_free struct routes *all = all_routes(c);
+        json_array_foreach(json_object_get(c->body, "routes"), i, item)
+        {
+                const struct route *r = routes_find(all, json_string_value(item));
+                if (!r)
+                        return err_set(err, -EINVAL, "routes[%zu]: there is no route '%.64s'", i,
+                                       json_string_value(item));
+                int bad = 0;
+                for (const char *l = r->hosts; bad == 0 && route_item(&l, host, sizeof host);)
+                        bad = add_line(b, "allow", host, err);
+                if (bad < 0)
+                        return bad;
         }
         return 0;
 }
@@ -64,6 +101,8 @@ int egress_read(const struct call *c, struct launch_spec *s, struct buf *policy,
         if (r == 0)
                 r = add_list(c, "routes", "route", policy, err);
         if (r == 0)
+                r = add_hosts(c, policy, err);
+        if (r == 0)
                 r = read_network(c, policy->len > 0, &s->network, err);
         if (r < 0 || s->network != BOX_NET_PROXY)
                 return r;
@@ -79,9 +118,45 @@ int egress_read(const struct call *c, struct launch_spec *s, struct buf *policy,
         return 0;
 }
 
-void egress_env(json_t *body, const struct launch_spec *s)
+/* "NAME=VALUE|...", '@' being the route's address inside. */
+static void set_route_env(json_t *env, const struct route *r)
 {
-        static const char http[] = "http://127.0.0.1:3128", socks[] = "socks5h://127.0.0.1:1080";
+        char item[ROUTE_LIST_MAX], base[128], value[1024];
+        snprintf(base, sizeof base, "%s/%s", http, r->name);
+        for (const char *l = r->env; route_item(&l, item, sizeof item);) {
+                char *v = strchr(item, '=');
+                if (!v)
+                        continue;
+                *v++ = 0;
+                char *at = strchr(v, '@');
+                if (at)
+                        snprintf(value, sizeof value, "%.*s%s%s", (int)(at - v), v, base, at + 1);
+                else
+                        snprintf(value, sizeof value, "%s", v);
+                if (!json_object_get(env, item))
+                        json_object_set_new(env, item, json_string(value));
+        }
+}
+
+static void set_routes_env(const struct call *c, const json_t *routes, json_t *env)
+{
+        size_t i;
+        json_t *item;
+        if (json_array_size(routes) == 0)
+                return;
+        auto_free struct routes *all = all_routes(c);
+        json_array_foreach((json_t *)routes, i, item)
+        {
+                const struct route *r = routes_find(all, json_string_value(item));
+                if (r)
+                        set_route_env(env, r);
+        }
+}
+
+void egress_env(const struct call *c, const json_t *routes)
+{
+        json_t *body = c->body;
+        static const char socks[] = "socks5h://127.0.0.1:1080";
         static const struct {
                 const char *name, *value;
         } vars[] = {
@@ -94,8 +169,6 @@ void egress_env(json_t *body, const struct launch_spec *s)
                 {"NO_PROXY", "127.0.0.1,localhost,::1"},
                 {"no_proxy", "127.0.0.1,localhost,::1"},
         };
-        if (s->network != BOX_NET_PROXY)
-                return;
         json_t *env = json_object_get(body, "env");
         if (!env) {
                 env = json_object();
@@ -104,4 +177,5 @@ void egress_env(json_t *body, const struct launch_spec *s)
         for (size_t i = 0; i < ARRAY_LEN(vars); i++)
                 if (!json_object_get(env, vars[i].name))
                         json_object_set_new(env, vars[i].name, json_string(vars[i].value));
+        set_routes_env(c, routes, env);
 }

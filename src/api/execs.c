@@ -160,9 +160,10 @@ void execs_post(struct call *c)
         struct err err = {0};
         uint64_t output_max = 0;
         json_t *o = job_of_call(c, "sandbox", e->id);
-        json_decref(o);
         if (!o)
                 return;
+        auto_json json_t *routes = json_incref(json_object_get(o, "routes"));
+        json_decref(o);
         struct box *parent = box_find(c->api, e->id);
         if (!parent || parent->step == BOX_STEP_ENDED) {
                 call_fail(c, -EALREADY, "the sandbox has ended");
@@ -171,9 +172,8 @@ void execs_post(struct call *c)
         memcpy(e->exec, id_new().s, sizeof e->exec);
         e->program = EXEC_COMMAND;
         int r = read_exec(c, e, &output_max, &err);
-        static const struct launch_spec proxied = {.network = BOX_NET_PROXY};
         if (parent->proxied)
-                egress_env(c->body, &proxied);
+                egress_env(c, routes);
         auto_close int command = r < 0 ? -1 : command_of(c->body, false, &err);
         if (r < 0 || command < 0) {
                 call_fail_err(c, &err);

@@ -264,7 +264,8 @@ int sandbox_spec_read(struct call *c, struct sandbox_spec *s, struct err *err)
         if (r < 0)
                 return r;
         s->has_stdin = json_is_true(json_object_get(c->body, "stdin"));
-        egress_env(c->body, &s->launch);
+        if (s->launch.network == BOX_NET_PROXY)
+                egress_env(c, json_object_get(c->body, "routes"));
         s->command = command_of(c->body, true, err);
         return s->command < 0 ? s->command : 0;
 }

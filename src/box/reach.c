@@ -58,6 +58,8 @@ int reach_take(struct reach *r, int *fds, uint32_t n)
 
 /* ---- telling ---- */
 
+static char with_vault[] = "vault", with_gate[] = "gate";
+
 static struct peer *find(struct box *b, const char *name)
 {
         return b->all->c.peer(b->all->c.peer_ctx, name);
@@ -115,23 +117,25 @@ void reach_keep(struct box *b)
                 box_keep_put(b, NAME_IN_KEEP, fds, (uint32_t)put_kept(&b->reach, fds), NULL);
 }
 
+/* One that is away is told as soon as it is back; what the sandbox asks meanwhile waits for that. */
 int reach_open(struct box *b, peer_answer_fn fn, struct err *err)
 {
-        int fds[LISTEN_PORTS + 1];
+        int fds[LISTEN_PORTS + 1], asked = 1;
         if (!b->reach.on)
                 return 0;
         if (b->reach.listeners[0] < 0)
                 return err_set(err, -EPROTO, "its listening sockets did not come");
-        int r = tell_vault(b, fn, b, err);
-        if (r < 0)
-                return r;
-        int n = tell_gate(b, fn, b, err);
-        if (n < 0) { /* the answer about the vault comes all the same */
-                b->keeping++;
-                return n;
+        if (find(b, "vault")) {
+                int r = tell_vault(b, fn, b, err);
+                if (r < 0)
+                        return r;
+                asked++;
         }
+        int n = find(b, "gate") ? tell_gate(b, report, with_gate, err) : 0;
+        if (n < 0)
+                log_warn("box.reach", kv("id", b->j.result.id), kv("with", with_gate));
         box_keep_put(b, NAME_IN_KEEP, fds, (uint32_t)put_kept(&b->reach, fds), fn);
-        return n + 2;
+        return asked;
 }
 
 void reach_close(struct box *b)
@@ -157,8 +161,6 @@ static bool is_reachable(const struct box *b)
 {
         return b->reach.on && b->reach.listeners[0] >= 0;
 }
-
-static char with_vault[] = "vault", with_gate[] = "gate";
 
 void boxes_reach_synced(struct boxes *all)
 {

@@ -24,7 +24,7 @@ MUST_CHECK int reach_prepare(struct reach *r, const struct launch_spec *spec, st
 /* The listeners have come from inside; taken from fds. -EPROTO when they are not expected. */
 MUST_CHECK int reach_take(struct reach *r, int *fds, uint32_t n);
 /* Before the command is released: tells keep, vault and gate; fn is called once for each question
- * asked, their number is returned. Negative: one of them is not there. */
+ * asked, their number is returned. */
 MUST_CHECK int reach_open(struct box *b, peer_answer_fn fn, struct err *err);
 /* A sandbox of which launch knew nothing any more: asks keep for it. */
 void reach_adopt(struct box *b);

@@ -274,6 +274,17 @@ const struct option config_options[] = {
                 .doc = "Longest time limit that a sandbox may ask for.",
         },
         {
+                .name = "routes.define",
+                .type = OPTION_LIST,
+                .def = "",
+                .example = "intern upstream=https://intern.example secret=intern as=bearer "
+                           "allow=GET:/api/*",
+                .reloadable = true,
+                .doc = "Routes beside the built-in ones, or keys of these that differ: a name, "
+                       "then "
+                       "KEY=VALUE; docs/vault.md lists the keys.",
+        },
+        {
                 .name = "egress.ca_file",
                 .type = OPTION_PATH,
                 .def = "",

@@ -1,12 +1,17 @@
 #include "base/mem.h"
 #include "gate/gate.h"
+#include <stdio.h>
 
 #define AGAIN_MS 50
 #define AGAIN    40 /* times: a restarted vault is back in a fraction of that */
 
 struct ask {
         struct gate *g;
-        struct vault_dial q;
+        uint32_t verb;
+        union {
+                struct vault_dial dial;
+                struct vault_id route;
+        } q;
         ask_fn fn; /* NULL: cancelled, the answer of the link is still to come */
         void *ctx;
         bool in_flight;
@@ -58,18 +63,32 @@ static void ask_now(void *ctx)
         struct peer *vault = a->g->vault(a->g->ctx);
         if (vault) {
                 a->in_flight = true;
-                peer_call(vault, VAULT_DIAL, &a->q, NULL, 0, answered, a);
+                peer_call(vault, a->verb, &a->q, NULL, 0, answered, a);
         } else if (!again(a)) {
                 err_set(&err, -EPIPE, "the vault is not there");
                 give(a, -1, &err);
         }
 }
 
-struct ask *ask_dial(struct gate *g, const struct vault_dial *q, ask_fn fn, void *ctx)
+static struct ask *begin(struct gate *g, uint32_t verb, ask_fn fn, void *ctx)
 {
         struct ask *a = xcalloc(1, sizeof *a);
-        *a = (struct ask){.g = g, .q = *q, .fn = fn, .ctx = ctx};
+        *a = (struct ask){.g = g, .verb = verb, .fn = fn, .ctx = ctx};
         a->timer = loop_timer_add(g->loop, 0, ask_now, a);
+        return a;
+}
+
+struct ask *ask_dial(struct gate *g, const struct vault_dial *q, ask_fn fn, void *ctx)
+{
+        struct ask *a = begin(g, VAULT_DIAL, fn, ctx);
+        a->q.dial = *q;
+        return a;
+}
+
+struct ask *ask_route(struct gate *g, const char *sandbox, ask_fn fn, void *ctx)
+{
+        struct ask *a = begin(g, VAULT_ROUTE, fn, ctx);
+        snprintf(a->q.route.id, sizeof a->q.route.id, "%s", sandbox);
         return a;
 }
 

@@ -38,6 +38,8 @@ struct ask;
 /* fd (the callee's) or negative with the reason. Called once, from the loop. */
 typedef void (*ask_fn)(void *ctx, int fd, const struct err *err);
 struct ask *ask_dial(struct gate *g, const struct vault_dial *q, ask_fn fn, void *ctx);
+/* A stream on which requests for routes are answered, as that sandbox. */
+struct ask *ask_route(struct gate *g, const char *sandbox, ask_fn fn, void *ctx);
 void ask_cancel(struct ask *a); /* NULL is fine */
 
 /* ---- a connection from inside (caller.c) ---- */

@@ -144,6 +144,50 @@ static void on_absolute(struct caller *c, const struct h1_head *h)
         caller_dial(c, on_dialed);
 }
 
+/* ---- routes: "/NAME/..." on the proxy's own address; vault reads the rest ---- */
+
+static int put_route_head(const struct h1_head *h, struct buf *out)
+{
+        int r = h1_put_request(out, h->method, h->target);
+        r = r < 0 ? r : h1_put_field(out, "host", "paddock");
+        r = r < 0 ? r : relay_put_fields(h, out, is_host, NULL);
+        return r < 0 ? r : relay_put_request_end(h, out);
+}
+
+static void to_route(struct caller *c, struct conn *up)
+{
+        if (put_route_head(&c->relay.req.head, conn_out(up)) == 0) {
+                relay_go(&c->relay, up);
+                return;
+        }
+        if (up != c->relay.up)
+                conn_free(up);
+        bad_request(c, "the request cannot be passed on");
+}
+
+static void on_stream(void *ctx, int fd, const struct err *err)
+{
+        struct caller *c = ctx;
+        c->ask = NULL;
+        if (fd < 0)
+                refuse(c, 503, "Service Unavailable", err_text(err));
+        else
+                to_route(c, conn_new(c->l->gate->loop, fd, NULL, NULL, relay_run, &c->relay));
+        relay_run(&c->relay);
+}
+
+static void on_own_path(struct caller *c)
+{
+        if (c->relay.up && !c->host[0] && !conn_ended(c->relay.up)) {
+                to_route(c, c->relay.up);
+                return;
+        }
+        conn_free(c->relay.up);
+        c->relay.up = NULL;
+        c->host[0] = 0; /* no host: the stream to vault */
+        c->ask = ask_route(c->l->gate, c->l->id, on_stream, c);
+}
+
 static void on_request(void *ctx, const struct h1_head *h)
 {
         struct caller *c = ctx;
@@ -151,8 +195,10 @@ static void on_request(void *ctx, const struct h1_head *h)
                 on_connect(c, h);
         else if (strncasecmp(h->target, "http://", 7) == 0)
                 on_absolute(c, h);
+        else if (h->target[0] == '/')
+                on_own_path(c);
         else
-                bad_request(c, "this is a proxy: expected CONNECT or an http:// URL");
+                bad_request(c, "expected CONNECT, an http:// URL or the path of a route");
 }
 
 static int on_response(void *ctx, const struct h1_head *h, struct buf *out)

@@ -23,6 +23,7 @@ static const struct link_verb verbs[] = {
         {VAULT_SANDBOX_ADD, "sandbox-add", &sandbox, &empty, 0, 0},
         {VAULT_SANDBOX_REMOVE, "sandbox-remove", &id, NULL, 0, 0},
         {VAULT_SYNCED, "synced", &empty, NULL, 0, 0},
+        {VAULT_ROUTE, "route", &id, &empty, 0, 1},
         {VAULT_DIAL, "dial", &dial, &empty, 0, 1},
 };
 const struct link_spec vault_link = {"vault", 1, verbs, ARRAY_LEN(verbs), 0};

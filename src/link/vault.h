@@ -15,7 +15,9 @@ enum vault_verb {
         VAULT_SANDBOX_ADD,    /* vault_sandbox -> vault_empty; replaces what was known of that id */
         VAULT_SANDBOX_REMOVE, /* event: vault_id; what it had open is cut */
         VAULT_SYNCED,         /* event: vault_empty */
-        VAULT_DIAL,           /* vault_dial -> vault_empty + [connected socket] */
+        VAULT_ROUTE, /* vault_id -> vault_empty + [stream]: requests for routes, HTTP/1.1 with
+                                 targets "/ROUTE/...", as the sandbox of that id */
+        VAULT_DIAL,  /* vault_dial -> vault_empty + [connected socket] */
 };
 
 #define HOST_TEXT_MAX   253   /* a DNS name (RFC 1035) */

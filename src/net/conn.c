@@ -16,6 +16,7 @@ struct conn {
         int fd;
         uint32_t events; /* asked of the loop */
         struct buf in, out;
+        bool wipes;
         bool ended, broken, shut, shut_done, hung_up;
         bool read_waits, write_waits; /* the transport said -EAGAIN */
         uint32_t read_wants, write_wants;
@@ -130,9 +131,18 @@ static void drain(struct conn *c)
         end_writing(c);
 }
 
-static void shrink(struct buf *b, size_t max)
+static void wipe(const struct conn *c, struct buf *b)
 {
-        if (b->len || b->cap <= IDLE_KEPT)
+        if (c->wipes && b->data)
+                explicit_bzero(b->data, b->cap);
+}
+
+static void shrink(const struct conn *c, struct buf *b, size_t max)
+{
+        if (b->len)
+                return;
+        wipe(c, b);
+        if (b->cap <= IDLE_KEPT)
                 return;
         buf_done(b);
         buf_init(b, max);
@@ -152,7 +162,7 @@ static void ready(void *ctx, uint32_t events)
         } else {
                 arm(c);
         }
-        shrink(&c->out, OUT_HARD_MAX);
+        shrink(c, &c->out, OUT_HARD_MAX);
         c->fn(c->ctx);
 }
 
@@ -192,6 +202,7 @@ static void release(struct conn *c)
         if (c->ops && c->ops->free)
                 c->ops->free(c->t);
         close(c->fd);
+        wipe(c, &c->out);
         buf_done(&c->in);
         buf_done(&c->out);
         free(c);
@@ -226,6 +237,19 @@ struct loop *conn_loop(const struct conn *c)
         return c->loop;
 }
 
+void *conn_context(const struct conn *c)
+{
+        return c->t;
+}
+
+/* A buffer that has to grow would leave a copy behind: it has its whole size from the start. */
+void conn_wipes(struct conn *c)
+{
+        c->wipes = true;
+        if (!buf_room(&c->out, CONN_OUT_MAX))
+                break_off(c);
+}
+
 struct slice conn_in(const struct conn *c)
 {
         return (struct slice){c->in.data, c->in.len};
@@ -237,7 +261,7 @@ void conn_used(struct conn *c, size_t n)
         if (n == 0)
                 return;
         buf_consume(&c->in, n);
-        shrink(&c->in, CONN_IN_MAX);
+        shrink(c, &c->in, CONN_IN_MAX);
         arm(c);
         if (was_full && c->ops && !c->ended && !c->kick)
                 c->kick = loop_timer_add(c->loop, 0, kicked, c);

@@ -42,6 +42,9 @@ void conn_free(struct conn *c);  /* NULL is fine; what is not written yet is los
 void conn_abort(struct conn *c); /* frees; the other side sees a reset, never a clean end */
 int conn_fd(const struct conn *c);
 struct loop *conn_loop(const struct conn *c);
+void *conn_context(const struct conn *c); /* of the transport */
+/* What passes holds a secret: its buffers are wiped before they are given back. */
+void conn_wipes(struct conn *c);
 
 struct slice conn_in(const struct conn *c);
 void conn_used(struct conn *c, size_t n);

@@ -61,8 +61,10 @@ int relay_put_response_end(struct relay *r, const struct h1_head *h, struct buf 
         bool old_client = r->req.head.minor == 0;
         int bad = 0;
         if (!interim) {
-                r->rsp_chunked = h->framing == H1_CHUNKED && !old_client;
-                if (h->framing == H1_UNTIL_EOF || (h->framing == H1_CHUNKED && old_client))
+                /* A body that lasts until the connection ends is sent in chunks: so a cut is seen. */
+                bool open_end = h->framing == H1_CHUNKED || h->framing == H1_UNTIL_EOF;
+                r->rsp_chunked = open_end && !old_client;
+                if (open_end && old_client)
                         r->keep_down = false;
         }
         if (!interim && r->rsp_chunked)
@@ -88,7 +90,14 @@ void relay_refuse(struct relay *r, const void *p, size_t n)
 
 void relay_cut(struct relay *r)
 {
-        conn_abort(r->down);
+        /* What came before the cut goes out first; behind it comes no end of the message, and where
+         * the message has none of its own, a reset. */
+        if (r->down)
+                conn_push(r->down);
+        if (r->down && (r->rsp_chunked || !r->rsp_begun || r->rsp.head.framing == H1_LENGTH))
+                conn_free(r->down);
+        else
+                conn_abort(r->down);
         conn_free(r->up);
         r->down = r->up = NULL;
         r->state = RELAY_CLOSING;
@@ -279,13 +288,30 @@ void relay_go(struct relay *r, struct conn *up)
 {
         r->up = up;
         r->req_chunked = r->req.head.framing == H1_CHUNKED;
-        r->req_done = r->rsp_begun = r->rsp_done = r->rsp_chunked = false;
+        r->rsp_begun = r->rsp_done = r->rsp_chunked = false;
+        r->req_done = r->repeated;
+        r->repeated = false;
         r->req_trailers = r->rsp_trailers = false;
         r->bytes_up = r->bytes_down = 0;
         r->state = RELAY_BODIES;
         if (strcmp(r->req.head.method, "HEAD") == 0)
                 h1_no_body(&r->rsp);
         conn_callback(up, relay_run, r);
+}
+
+bool relay_can_repeat(const struct relay *r)
+{
+        return r->req_done && !r->rsp_begun && r->bytes_up == 0 && r->down;
+}
+
+void relay_repeat(struct relay *r)
+{
+        conn_free(r->up);
+        r->up = NULL;
+        h1_done(&r->rsp);
+        h1_init(&r->rsp, H1_RESPONSE, HTTP_HEAD_MAX);
+        r->repeated = true;
+        r->state = RELAY_ASKED;
 }
 
 static void exchange_over(struct relay *r)

@@ -40,6 +40,7 @@ struct relay {
         bool req_chunked, rsp_chunked;
         bool req_trailers, rsp_trailers; /* passed, with the last chunk */
         bool up_keeps;                   /* the upstream said that it can go on */
+        bool repeated;                   /* the request's end was read before */
         bool running;                    /* inside relay_run */
         struct loop_timer *linger; /* closing: the client may take its time to read the answer */
         bool lingered;
@@ -56,6 +57,11 @@ void relay_run(void *relay);
 /* The head for upstream has been put into conn_out(up): bodies follow. Takes over up. `chunked`: the
  * request's body is, as relay_put_request says. */
 void relay_go(struct relay *r, struct conn *up);
+/* From inside `response` (which then returns -ECANCELED) or `failed`, while nothing of a response
+ * has gone down and the request is out and had no body: it will be sent again. The owner calls
+ * relay_go once more. */
+bool relay_can_repeat(const struct relay *r);
+void relay_repeat(struct relay *r);
 /* Answers the client itself and closes: the bytes are a whole response. */
 void relay_refuse(struct relay *r, const void *p, size_t n);
 /* As relay_refuse behind a response that has begun: the client sees a cut, never a clean end. */

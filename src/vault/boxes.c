@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#define SYNC_MS   2000 /* how long a question waits for launch to name its sandbox */
 #define FLOWS_MAX 4096 /* connections of one sandbox */
 
 void vboxes_init(struct vboxes *v, struct loop *l)
@@ -50,8 +51,63 @@ static void drop_box(struct vbox *b)
         free(b);
 }
 
+struct vwait {
+        struct vwait *next;
+        char id[ID_TEXT_LEN + 1];
+        void (*fn)(void *ctx);
+        void *ctx;
+};
+
+static void call_known(struct vboxes *v)
+{
+        struct vwait *list = v->waiting;
+        v->waiting = NULL;
+        while (list) {
+                struct vwait *w = list;
+                list = w->next;
+                if (v->synced || vbox_find(v, w->id)) {
+                        w->fn(w->ctx);
+                        free(w);
+                        continue;
+                }
+                w->next = v->waiting;
+                v->waiting = w;
+        }
+}
+
+void vboxes_synced(struct vboxes *v)
+{
+        v->synced = true;
+        call_known(v);
+}
+
+/* launch does not come: what it has not named does not exist. */
+static void waited_enough(void *ctx)
+{
+        struct vboxes *v = ctx;
+        v->sync_timer = NULL;
+        vboxes_synced(v);
+}
+
+void vboxes_when_known(struct vboxes *v, const char *id, void (*fn)(void *ctx), void *ctx)
+{
+        if (v->synced || vbox_find(v, id)) {
+                fn(ctx);
+                return;
+        }
+        struct vwait *w = xcalloc(1, sizeof *w);
+        *w = (struct vwait){.next = v->waiting, .fn = fn, .ctx = ctx};
+        snprintf(w->id, sizeof w->id, "%s", id);
+        v->waiting = w;
+        if (!v->sync_timer)
+                v->sync_timer = loop_timer_add(v->loop, SYNC_MS, waited_enough, v);
+}
+
 void vboxes_done(struct vboxes *v)
 {
+        loop_timer_remove(v->sync_timer);
+        v->sync_timer = NULL;
+        vboxes_synced(v);
         while (v->first)
                 vboxes_remove(v, v->first->id);
 }
@@ -83,6 +139,7 @@ int vboxes_add(struct vboxes *v, const struct vault_sandbox *s, struct err *err)
         snprintf(b->id, sizeof b->id, "%s", s->id);
         snprintf(b->owner, sizeof b->owner, "%s", s->owner);
         cut_denied(b);
+        call_known(v);
         return 0;
 }
 

@@ -21,6 +21,8 @@ struct vboxes {
         struct vbox *first;
         size_t n;
         bool synced; /* launch has named all that run */
+        struct vwait *waiting;
+        struct loop_timer *sync_timer;
 };
 
 /* What one connection was for; given to `ended` once it is over. */
@@ -40,6 +42,10 @@ struct vbox *vbox_find(struct vboxes *v, const char *id); /* NULL = unknown */
 /* Adds or replaces; connections that the new policy does not allow are cut. */
 MUST_CHECK int vboxes_add(struct vboxes *v, const struct vault_sandbox *s, struct err *err);
 void vboxes_remove(struct vboxes *v, const char *id);
+/* Calls fn as soon as it is known whether there is that sandbox: at once, when launch names it, or
+ * when launch has named all (or does not come): a restarted vault knows none at first. */
+void vboxes_when_known(struct vboxes *v, const char *id, void (*fn)(void *ctx), void *ctx);
+void vboxes_synced(struct vboxes *v);
 /* Cuts everything: whoever held the other copies is gone. */
 void vboxes_cut_all(struct vboxes *v);
 /* Notes a connection; keeps a copy of fd. */

@@ -1,12 +1,10 @@
 #include "vault/egress.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-#define SYNC_MS 2000 /* how long a question waits for launch to name its sandbox */
+#include "base/str.h"
 
 /* A DIAL that has no answer yet. */
 struct wish {
-        struct wish *next;
         struct egress *e;
         struct peer_request *rq;
         struct vault_dial q;
@@ -48,9 +46,19 @@ static void on_dialed(void *ctx, int fd, const struct err *err)
         free(w);
 }
 
-/* Everything is decided here; nothing that is not allowed is even looked up. */
-static void decide(struct wish *w)
+/* A host that is used with a key of ours is used with it, and within its limits. */
+static bool has_key(const struct routes *all, const char *host)
 {
+        for (size_t i = 0; all && i < all->n; i++)
+                if (all->list[i].secret[0] && str_eq(all->list[i].host, host))
+                        return true;
+        return false;
+}
+
+/* Everything is decided here; nothing that is not allowed is even looked up. */
+static void decide(void *ctx)
+{
+        struct wish *w = ctx;
         struct vbox *b = vbox_find(w->e->boxes, w->q.sandbox);
         if (!b)
                 refuse(w, -ENOENT, "no such sandbox");
@@ -59,55 +67,15 @@ static void decide(struct wish *w)
                 refuse(w, -EINVAL, "not a host and a port");
         else if (!policy_allows(b->policy, w->host, w->literal, w->q.port))
                 refuse(w, -EACCES, "not allowed by the policy of this sandbox");
+        else if (has_key(w->e->routes, w->host))
+                refuse(w, -EACCES, "there is a route to this host");
         else
                 dial_start(w->e->dialer, w->host, w->literal, (uint16_t)w->q.port, on_dialed, w);
-}
-
-void egress_known(struct egress *e)
-{
-        struct wish *list = e->waiting;
-        e->waiting = NULL;
-        while (list) {
-                struct wish *w = list;
-                list = w->next;
-                if (e->boxes->synced || vbox_find(e->boxes, w->q.sandbox)) {
-                        decide(w);
-                } else {
-                        w->next = e->waiting;
-                        e->waiting = w;
-                }
-        }
-}
-
-/* launch does not come: what it has not named does not exist. */
-static void waited_enough(void *ctx)
-{
-        struct egress *e = ctx;
-        e->sync_timer = NULL;
-        e->boxes->synced = true;
-        egress_known(e);
 }
 
 void egress_dial(struct egress *e, struct peer_request *rq, const struct vault_dial *q)
 {
         struct wish *w = xcalloc(1, sizeof *w);
         *w = (struct wish){.e = e, .rq = rq, .q = *q};
-        if (e->boxes->synced || vbox_find(e->boxes, q->sandbox)) {
-                decide(w);
-                return;
-        }
-        w->next = e->waiting;
-        e->waiting = w;
-        if (!e->sync_timer)
-                e->sync_timer = loop_timer_add(e->boxes->loop, SYNC_MS, waited_enough, e);
-}
-
-void egress_done(struct egress *e)
-{
-        loop_timer_remove(e->sync_timer);
-        while (e->waiting) {
-                struct wish *w = e->waiting;
-                e->waiting = w->next;
-                refuse(w, -ECANCELED, "the vault ends");
-        }
+        vboxes_when_known(e->boxes, q->sandbox, decide, w);
 }

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "vault/desk.h"
 #include "vault/egress.h"
+#include "vault/exchange.h"
 #include <stdio.h>
 
 struct vault {
@@ -11,7 +12,11 @@ struct vault {
         struct vboxes boxes;
         struct dialer dialer;
         struct egress egress;
-        struct safe *store; /* NULL while its key is not there */
+        struct safe *safe; /* NULL while its key is not there */
+        struct routes routes;
+        struct upstreams upstreams;
+        struct exchanges exchanges;
+        struct audit *audit;
         struct desk *desk;
 };
 
@@ -20,10 +25,11 @@ static void on_status(void *ctx, struct peer_request *rq, const void *req UNUSED
 {
         struct vault *v = ctx;
         struct vault_status s = {.state = "locked"};
-        if (v->store) {
-                snprintf(s.state, sizeof s.state, "%s", seal_state(safe_seal(v->store)));
-                s.secrets = (uint32_t)safe_count(v->store);
+        if (v->safe) {
+                snprintf(s.state, sizeof s.state, "%s", seal_state(safe_seal(v->safe)));
+                s.secrets = (uint32_t)safe_count(v->safe);
         }
+        s.routes = (uint32_t)v->routes.n;
         peer_reply(rq, &s, NULL, 0, false);
 }
 
@@ -39,7 +45,7 @@ static void on_add(void *ctx, struct peer_request *rq, const void *req, int *fds
                 return;
         }
         peer_reply(rq, &(struct vault_empty){0}, NULL, 0, false);
-        egress_known(&v->egress);
+        exchanges_recheck(&v->exchanges);
 }
 
 static void on_remove(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
@@ -47,14 +53,14 @@ static void on_remove(void *ctx, struct peer_request *rq UNUSED, const void *req
 {
         struct vault *v = ctx;
         vboxes_remove(&v->boxes, ((const struct vault_id *)req)->id);
+        exchanges_recheck(&v->exchanges);
 }
 
 static void on_synced(void *ctx, struct peer_request *rq UNUSED, const void *req UNUSED,
                       int *fds UNUSED, uint32_t n_fds UNUSED)
 {
         struct vault *v = ctx;
-        v->boxes.synced = true;
-        egress_known(&v->egress);
+        vboxes_synced(&v->boxes);
 }
 
 /* ---- gate ---- */
@@ -66,6 +72,34 @@ static void on_dial(void *ctx, struct peer_request *rq, const void *req, int *fd
         egress_dial(&v->egress, rq, req);
 }
 
+struct knock {
+        struct vault *v;
+        struct peer_request *rq;
+        char id[ID_TEXT_LEN + 1];
+};
+
+static void let_in(void *ctx)
+{
+        struct knock *k = ctx;
+        auto_close int fd = -1;
+        int r = exchange_open(&k->v->exchanges, k->id, &fd);
+        if (r < 0)
+                peer_fail(k->rq, r, r == -ENOENT ? "no such sandbox" : "too many requests");
+        else
+                peer_reply(k->rq, &(struct vault_empty){0}, &fd, 1, false);
+        free(k);
+}
+
+static void on_route(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                     uint32_t n_fds UNUSED)
+{
+        struct knock *k = xcalloc(1, sizeof *k);
+        k->v = ctx;
+        k->rq = rq;
+        memcpy(k->id, ((const struct vault_id *)req)->id, sizeof k->id);
+        vboxes_when_known(&k->v->boxes, k->id, let_in, k);
+}
+
 /* What it held is held by nobody now. */
 static void gate_gone(void *ctx)
 {
@@ -75,38 +109,67 @@ static void gate_gone(void *ctx)
 
 /* ---- secrets ---- */
 
-static void open_store(struct vault *v, int credential)
+static void open_safe(struct vault *v, int credential)
 {
         const char *mode = v->c.setting(v->c.ctx, "vault.key");
         enum seal_mode how = str_eq(mode, "passphrase")   ? SEAL_PASSPHRASE
                              : str_eq(mode, "credential") ? SEAL_CREDENTIAL
                                                           : SEAL_FILE;
         struct err err = {0};
-        if (v->store || v->c.state_fd < 0 || (how == SEAL_CREDENTIAL && credential < 0))
+        if (v->safe || v->c.state_fd < 0 || (how == SEAL_CREDENTIAL && credential < 0))
                 return;
-        if (safe_open(v->c.state_fd, how, credential, &v->store, &err) < 0)
+        if (safe_open(v->c.state_fd, how, credential, &v->safe, &err) < 0)
                 log_error("vault.store", kv("error", err_text(&err)));
         else
-                log_info("vault.store", kv("state", seal_state(safe_seal(v->store))),
-                         kv("secrets", (uint64_t)safe_count(v->store)));
+                log_info("vault.store", kv("state", seal_state(safe_seal(v->safe))),
+                         kv("secrets", (uint64_t)safe_count(v->safe)));
 }
 
-static struct safe *get_store(void *ctx, struct err *err)
+static struct safe *get_safe(void *ctx, struct err *err)
 {
         struct vault *v = ctx;
-        if (!v->store)
+        if (!v->safe)
                 err_set(err, -ENOKEY, "the vault has no key: vault.key says where it comes from");
-        return v->store;
+        return v->safe;
 }
 
-static bool find_binding(void *ctx UNUSED, struct desk_secret *d UNUSED)
+/* A secret without a binding of its own is for the route that uses it. */
+static bool find_binding(void *ctx, struct desk_secret *d)
 {
+        struct vault *v = ctx;
+        for (size_t i = 0; i < v->routes.n; i++) {
+                const struct route *r = &v->routes.list[i];
+                if (!str_eq(r->secret, d->name))
+                        continue;
+                bool usual = r->port == (r->tls ? 443 : 80);
+                if (!d->host[0] && usual)
+                        snprintf(d->host, sizeof d->host, "%s", r->host);
+                else if (!d->host[0])
+                        snprintf(d->host, sizeof d->host, "%s:%u", r->host, r->port);
+                if (!d->form[0])
+                        snprintf(d->form, sizeof d->form, "%s", r->form);
+                return true;
+        }
         return false;
 }
 
-static void on_changed(void *ctx UNUSED, const char *verb, const char *name, bool done)
+static void on_changed(void *ctx, const char *verb, const char *name, bool done)
 {
+        struct vault *v = ctx;
         log_info("vault.control", kv("verb", verb), kv("name", name), kv("done", done));
+        if (!v->audit)
+                return;
+        audit_begin(v->audit, "control");
+        audit_text(v->audit, "verb", verb);
+        audit_text(v->audit, "object", name);
+        audit_text(v->audit, "outcome", done ? "done" : "refused");
+        if (audit_end(v->audit) < 0)
+                log_error("audit.lost", kv("verb", verb));
+}
+
+static struct safe *find_safe(void *ctx)
+{
+        return ((struct vault *)ctx)->safe;
 }
 
 void vault_listener(struct vault *v, const char *name, int fd)
@@ -115,7 +178,9 @@ void vault_listener(struct vault *v, const char *name, int fd)
         if (str_eq(name, "desk"))
                 desk_listen(v->desk, TAKE_FD(owned));
         else if (str_eq(name, "credential"))
-                open_store(v, owned);
+                open_safe(v, owned);
+        else if (str_eq(name, "ca"))
+                v->upstreams.ca_fd = TAKE_FD(owned);
 }
 
 /* ---- the whole ---- */
@@ -126,28 +191,44 @@ void vault_reload(struct vault *v)
         const char *text = v->c.setting(v->c.ctx, "egress.private");
         if (networks_parse(text, &v->dialer.private_ok, &err) < 0)
                 log_warn("vault.settings", kv("error", err_text(&err)));
+        routes_init(&v->routes);
+        text = v->c.setting(v->c.ctx, "routes.define");
+        if (routes_define_list(&v->routes, text, &err) < 0)
+                log_error("vault.routes", kv("error", err_text(&err)));
 }
 
 int vault_new(const struct vault_config *c, struct vault **ret, struct err *err)
 {
         CLEANUP(vault_freep) struct vault *v = xcalloc(1, sizeof *v);
         v->c = *c;
+        v->upstreams = (struct upstreams){.dialer = &v->dialer, .ca_fd = -1};
         vboxes_init(&v->boxes, c->loop);
         v->dialer.loop = c->loop;
-        v->egress = (struct egress){.boxes = &v->boxes, .dialer = &v->dialer};
+        v->egress = (struct egress){.boxes = &v->boxes, .dialer = &v->dialer, .routes = &v->routes};
         int r = resolver_new(c->loop, &v->dialer.resolver, err);
         if (r < 0)
                 return r;
         uint64_t uid = 0;
         struct desk_config desk = {.loop = c->loop,
-                                   .store = get_store,
+                                   .store = get_safe,
                                    .binding = find_binding,
                                    .changed = on_changed,
                                    .ctx = v};
         if (str_to_u64(c->setting(c->ctx, "serve.uid"), &uid) == 0)
                 desk.uid = (uint32_t)uid;
         v->desk = desk_new(&desk);
-        open_store(v, -1);
+        open_safe(v, -1);
+        if (c->state_fd >= 0)
+                r = audit_open(c->loop, c->state_fd, &v->audit, err);
+        v->exchanges = (struct exchanges){.loop = c->loop,
+                                          .boxes = &v->boxes,
+                                          .upstreams = &v->upstreams,
+                                          .routes = &v->routes,
+                                          .audit = v->audit,
+                                          .safe = find_safe,
+                                          .ctx = v};
+        if (r < 0)
+                return r;
         vault_reload(v);
         *ret = TAKE_PTR(v);
         return 0;
@@ -157,9 +238,11 @@ void vault_free(struct vault *v)
 {
         if (!v)
                 return;
-        egress_done(&v->egress);
+        exchanges_done(&v->exchanges);
+        upstreams_done(&v->upstreams);
+        audit_free(v->audit);
         desk_free(v->desk);
-        safe_free(v->store);
+        safe_free(v->safe);
         vboxes_done(&v->boxes);
         resolver_free(v->dialer.resolver);
         free(v);
@@ -168,7 +251,8 @@ void vault_free(struct vault *v)
 const struct peer_ops *vault_ops(const char *asker)
 {
         static const struct peer_handler for_api[] = {{VAULT_STATUS, on_status}, {0, NULL}};
-        static const struct peer_handler for_gate[] = {{VAULT_DIAL, on_dial}, {0, NULL}};
+        static const struct peer_handler for_gate[] = {
+                {VAULT_DIAL, on_dial}, {VAULT_ROUTE, on_route}, {0, NULL}};
         static const struct peer_handler for_launch[] = {{VAULT_SANDBOX_ADD, on_add},
                                                          {VAULT_SANDBOX_REMOVE, on_remove},
                                                          {VAULT_SYNCED, on_synced},

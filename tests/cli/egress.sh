@@ -40,8 +40,8 @@ has "a host that is not allowed is 403" "$(in_box "curl -s http://example.org/")
 has "by CONNECT too" "$(in_box "curl -s -p http://example.org/ -w '%{http_connect}'")" 403
 has "another port of an allowed host too" "$(in_box "curl -s http://127.0.0.1:$((port + 1))/")" "not allowed"
 is "by SOCKS5: code 2" "$(in_box "curl -sS --proxy socks5h://127.0.0.1:1080 http://example.org/ -o /dev/null" | grep -c '(2)')" 1
-is "what is no proxy request is 400" \
-        "$(in_box "curl -s -o /dev/null -w '%{http_code}' --noproxy '*' http://127.0.0.1:3128/")" 400
+is "what is no proxy request leads to routes, and there is none" \
+        "$(in_box "curl -s -o /dev/null -w '%{http_code}' --noproxy '*' http://127.0.0.1:3128/")" 404
 is "smuggling is 400" "$(in_box "printf 'POST $url/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n' | timeout 5 python3 -c '
 import socket, sys
 s = socket.create_connection((\"127.0.0.1\", 3128))

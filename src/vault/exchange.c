@@ -1,0 +1,291 @@
+#include "vault/exchange_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define STREAMS_MAX 8192
+
+/* ---- the record ---- */
+
+void exchange_record(struct exchange *x)
+{
+        struct audit *a = x->all->audit;
+        const struct vbox *b = vbox_find(x->all->boxes, x->sandbox);
+        uint64_t now = clock_boot_us();
+        if (!x->busy)
+                return;
+        x->busy = false;
+        if (!a)
+                return;
+        audit_begin(a, "request");
+        audit_text(a, "sandbox", x->sandbox);
+        audit_text(a, "owner", b ? b->owner : "");
+        if (b && policy_labels(b->policy)[0])
+                audit_text(a, "labels", policy_labels(b->policy));
+        audit_text(a, "route", x->route.name);
+        audit_text(a, "method", x->method);
+        audit_text(a, "path", x->path);
+        audit_number(a, "status", x->status);
+        audit_number(a, "up", x->relay.bytes_up);
+        audit_number(a, "down", x->relay.bytes_down);
+        audit_number(a, "us", now - x->began_us);
+        if (x->first_us)
+                audit_number(a, "first_us", x->first_us - x->began_us);
+        audit_text(a, "verdict", x->verdict ? x->verdict : "cut");
+        if (audit_end(a) < 0)
+                log_error("audit.lost", kv("sandbox", x->sandbox), kv("route", x->route.name));
+}
+
+/* ---- one request ---- */
+
+static void go(struct exchange *x, struct conn *up)
+{
+        conn_wipes(up);
+        if (put_request_head(x, &x->relay.req.head, conn_out(up)) == 0) {
+                relay_go(&x->relay, up);
+                return;
+        }
+        conn_free(up);
+        exchange_refuse(x, 502, "the request cannot be put into the form of this route");
+}
+
+static void on_upstream(void *ctx, struct conn *c, const struct err *err)
+{
+        struct exchange *x = ctx;
+        x->calling = NULL;
+        if (c) {
+                go(x, c);
+        } else {
+                log_warn("route.upstream", kv("route", x->route.name), kv("error", err_text(err)));
+                exchange_refuse(x, err->code == -ETIMEDOUT ? 504 : 502,
+                                "the upstream cannot be reached");
+        }
+        relay_run(&x->relay);
+}
+
+static void start_upstream(struct exchange *x)
+{
+        struct conn *kept = upstream_take(x->all->upstreams, &x->route);
+        x->reused = kept != NULL;
+        if (kept)
+                go(x, kept);
+        else
+                x->calling = upstream_dial(x->all->upstreams, &x->route, on_upstream, x);
+}
+
+static void on_request(void *ctx, const struct h1_head *h)
+{
+        struct exchange *x = ctx;
+        struct err err = {0};
+        x->route = (struct route){.name = ""};
+        x->busy = true;
+        x->hops = x->status = 0;
+        x->first_us = 0;
+        x->began_us = clock_boot_us();
+        x->verdict = NULL;
+        x->relay.bytes_up = x->relay.bytes_down = 0;
+        free(x->location);
+        x->location = NULL;
+        int status = decide_request(x, h, &err);
+        if (status) {
+                log_info("route.denied", kv("sandbox", x->sandbox), kv("method", x->method),
+                         kv("path", x->path), kv("status", status), kv("why", err_text(&err)));
+                exchange_refuse(x, (unsigned)status, err_text(&err));
+                return;
+        }
+        x->verdict = "allowed";
+        start_upstream(x);
+}
+
+/* ---- its response ---- */
+
+/* Another host, by https: it gets no key. */
+static int lead_away(struct exchange *x, const char *rest)
+{
+        char host[HOST_TEXT_MAX + 1], text[300];
+        bool literal;
+        uint64_t port = 443;
+        size_t n = strcspn(rest, "/?#");
+        if (n >= sizeof text)
+                return -EINVAL;
+        snprintf(text, sizeof text, "%.*s", (int)n, rest);
+        char *colon = strchr(text, ':');
+        if (colon)
+                *colon++ = 0;
+        if (host_canonical(text, host, &literal) < 0 || literal ||
+            (colon && (str_to_u64(colon, &port) < 0 || port < 1 || port > 65535)))
+                return -EINVAL;
+        bool same = x->route.tls && str_eq(host, x->route.host) && port == x->route.port;
+        snprintf(x->route.host, sizeof x->route.host, "%s", host);
+        x->route.port = (uint16_t)port;
+        x->route.tls = true;
+        if (!same)
+                x->route.secret[0] = x->route.form[0] = 0;
+        x->location = xasprintf("%s%s", rest[n] == '/' ? "" : "/", rest + n);
+        return 0;
+}
+
+/* The same host: the path has to be one that the route allows. */
+static int lead_along(struct exchange *x, const char *path)
+{
+        char plain[TARGET_PATH_MAX];
+        size_t base = strlen(x->route.base), n = strcspn(path, "?#");
+        if (n < base || strncmp(path, x->route.base, base) != 0 ||
+            path_canonical(path + base, n - base, x->route.encoded_slash, plain) < 0 ||
+            route_allows(&x->route, x->method, plain) < 0)
+                return -EACCES;
+        x->location = xstrdup(path);
+        return 0;
+}
+
+/* Goes where a redirect leads, in the place of the client. False: it is passed on as it is. */
+static bool follow(struct exchange *x, const struct h1_head *h)
+{
+        const char *to = h1_find(h, "location");
+        if (!to || x->hops >= HOPS_MAX || !relay_can_repeat(&x->relay) || !h1_is_target(to) ||
+            !(str_eq(x->method, "GET") || str_eq(x->method, "HEAD")))
+                return false;
+        auto_free char *copy = xstrdup(to), *old = x->location;
+        x->location = NULL;
+        copy[strcspn(copy, "#")] = 0;
+        int r = str_starts(copy, "https://")       ? lead_away(x, copy + 8)
+                : copy[0] == '/' && copy[1] != '/' ? lead_along(x, copy)
+                                                   : -EINVAL;
+        if (r < 0) {
+                x->location = TAKE_PTR(old);
+                return false;
+        }
+        x->hops++;
+        x->status = 0;
+        relay_repeat(&x->relay);
+        x->reused = false;
+        x->calling = upstream_dial(x->all->upstreams, &x->route, on_upstream, x);
+        return true;
+}
+
+static int on_response(void *ctx, const struct h1_head *h, struct buf *out)
+{
+        struct exchange *x = ctx;
+        if (h->status >= 200 || h->status == 101) {
+                x->status = h->status;
+                x->first_us = clock_boot_us();
+        }
+        if (is_redirect(h) && x->route.redirect == ROUTE_FOLLOW && follow(x, h))
+                return -ECANCELED;
+        if (is_redirect(h) && x->route.redirect == ROUTE_REFUSE) {
+                exchange_refuse(x, 502, "the upstream answered with a redirect");
+                return -EACCES;
+        }
+        return put_response_head(x, h, out);
+}
+
+static int on_body(void *ctx, bool up, struct slice data)
+{
+        struct exchange *x = ctx;
+        if (!up || x->relay.bytes_up + data.len <= x->route.body_max)
+                return 0;
+        if (x->relay.rsp_begun)
+                relay_cut(&x->relay);
+        else
+                exchange_refuse(x, 413, "the body is larger than this route allows");
+        return -E2BIG;
+}
+
+static void on_failed(void *ctx, const struct err *err)
+{
+        struct exchange *x = ctx;
+        bool safe = str_eq(x->method, "GET") || str_eq(x->method, "HEAD");
+        /* A kept connection may have been closed by the other side just as it was used. */
+        if (x->reused && safe && x->relay.bytes_up == 0 && x->relay.req_done) {
+                relay_repeat(&x->relay);
+                x->reused = false;
+                x->calling = upstream_dial(x->all->upstreams, &x->route, on_upstream, x);
+                return;
+        }
+        log_warn("route.failed", kv("route", x->route.name), kv("error", err_text(err)));
+        exchange_refuse(x, 502, "the upstream did not answer");
+}
+
+static void on_done(void *ctx, bool reusable)
+{
+        struct exchange *x = ctx;
+        exchange_record(x);
+        if (!reusable)
+                return;
+        upstream_give(x->all->upstreams, &x->route, x->relay.up);
+        x->relay.up = NULL;
+}
+
+static void drop(struct exchange *x)
+{
+        struct exchange **at = &x->all->first;
+        while (*at != x)
+                at = &(*at)->next;
+        *at = x->next;
+        x->all->n--;
+        exchange_record(x);
+        upstream_cancel(x->calling);
+        relay_done(&x->relay);
+        free(x->location);
+        free(x);
+}
+
+static void on_ended(void *ctx)
+{
+        drop(ctx);
+}
+
+static const struct relay_ops ops = {.request = on_request,
+                                     .response = on_response,
+                                     .body = on_body,
+                                     .done = on_done,
+                                     .failed = on_failed,
+                                     .ended = on_ended};
+
+/* ---- streams ---- */
+
+static void nothing(void *ctx UNUSED)
+{
+}
+
+int exchange_open(struct exchanges *all, const char *sandbox, int *ret_fd)
+{
+        int pair[2];
+        if (!vbox_find(all->boxes, sandbox))
+                return -ENOENT;
+        if (all->n >= STREAMS_MAX)
+                return -EBUSY;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+                return -errno;
+        struct exchange *x = xcalloc(1, sizeof *x);
+        x->all = all;
+        snprintf(x->sandbox, sizeof x->sandbox, "%s", sandbox);
+        struct conn *down = conn_new(all->loop, pair[0], NULL, NULL, nothing, NULL);
+        relay_init(&x->relay, down, &ops, x);
+        x->next = all->first;
+        all->first = x;
+        all->n++;
+        *ret_fd = pair[1];
+        return 0;
+}
+
+void exchanges_recheck(struct exchanges *all)
+{
+        for (struct exchange *x = all->first, *next; x; x = next) {
+                const struct vbox *b = vbox_find(all->boxes, x->sandbox);
+                next = x->next;
+                if (b && (!x->busy || policy_has_route(b->policy, x->route.name)))
+                        continue;
+                x->verdict = "cut";
+                drop(x);
+        }
+}
+
+void exchanges_done(struct exchanges *all)
+{
+        while (all->first)
+                drop(all->first);
+}

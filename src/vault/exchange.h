@@ -1,0 +1,32 @@
+/* exchange.h - requests for routes: the stream that gate opens for one client, decided request by
+ * request, sent to the upstream with its key, and answered as the upstream answers.
+ *
+ * gate has framed what comes and written it anew; here it is parsed again, strictly, and everything
+ * is checked again: the sandbox's policy as it is now, the route, the method, the canonical path, the
+ * size of the body, limits and budget.
+ */
+#pragma once
+#include "net/relay.h"
+#include "vault/audit.h"
+#include "vault/boxes.h"
+#include "vault/safe.h"
+#include "vault/upstream.h"
+
+struct exchange;
+struct exchanges {
+        struct loop *loop;
+        struct vboxes *boxes;
+        struct upstreams *upstreams;
+        const struct routes *routes;
+        struct audit *audit;             /* NULL: none could be opened; all is refused */
+        struct safe *(*safe)(void *ctx); /* NULL: no key yet */
+        void *ctx;
+        struct exchange *first;
+        size_t n;
+};
+
+/* A stream for the sandbox of that id: *ret_fd is gate's end. -ENOENT. */
+MUST_CHECK int exchange_open(struct exchanges *all, const char *sandbox, int *ret_fd);
+/* Policies have changed or a sandbox has ended: what may no longer be is cut. */
+void exchanges_recheck(struct exchanges *all);
+void exchanges_done(struct exchanges *all);

@@ -1,0 +1,35 @@
+/* exchange_impl.h - one stream of gate: private to exchange.c, decide.c, answer.c. */
+#pragma once
+#include "vault/exchange.h"
+#include "vault/inject.h"
+#include "vault/path.h"
+
+#define HOPS_MAX 5 /* redirects that are followed for one request */
+
+struct exchange {
+        struct exchanges *all;
+        struct exchange *next;
+        char sandbox[ID_TEXT_LEN + 1];
+        struct relay relay;
+        /* of the current request */
+        bool busy;          /* counted, and to be recorded */
+        struct route route; /* a copy: a reload does not change it under way */
+        char method[32], path[TARGET_PATH_MAX];
+        char *location; /* the target that a redirect led to; NULL: the request's own */
+        struct upcall *calling;
+        bool reused; /* its connection served another request before */
+        unsigned hops, status;
+        uint64_t began_us, first_us;
+        const char *verdict; /* "allowed", or why not */
+};
+
+/* decide.c: 0, or the status to answer with and the sentence in err. */
+MUST_CHECK int decide_request(struct exchange *x, const struct h1_head *h, struct err *err);
+/* The head for the upstream, key and all. */
+MUST_CHECK int put_request_head(struct exchange *x, const struct h1_head *h, struct buf *out);
+/* answer.c: in the form that the route's clients understand. */
+void exchange_refuse(struct exchange *x, unsigned status, const char *text);
+MUST_CHECK int put_response_head(struct exchange *x, const struct h1_head *h, struct buf *out);
+bool is_redirect(const struct h1_head *h);
+/* exchange.c */
+void exchange_record(struct exchange *x);
