@@ -1,5 +1,6 @@
 #include "cli/attach.h"
 #include "cli/out.h"
+#include "cli/terminal.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "net/stream.h"
@@ -27,6 +28,7 @@ struct session {
         bool stdin_eof, stdin_end_sent;
         uint64_t offset; /* of the next output byte */
         uint32_t pending_signal;
+        bool resized;     /* the size of the terminal has to be told */
         bool output_gone; /* whoever read our stdout has left */
 };
 
@@ -56,7 +58,8 @@ static int connect_once(struct session *s, struct err *err)
         int fd, r = server_connect(s->a->inv, SERVER_START, &c, err);
         if (r < 0)
                 return r;
-        snprintf(target, sizeof target, "/v1/sandboxes/%.40s/stream?offset=%llu", s->a->id,
+        snprintf(target, sizeof target, "/v1/sandboxes/%.70s%s%.40s/stream?offset=%llu", s->a->id,
+                 s->a->exec ? "/exec/" : "", s->a->exec ? s->a->exec : "",
                  (unsigned long long)s->offset);
         struct client_request rq = {
                 .method = "GET", .target = target, .upgrade = "paddock-stream/1"};
@@ -115,6 +118,7 @@ static int on_hello(struct session *s, const struct stream_frame *f, struct err 
         buf_consume(&s->stdin_data, (size_t)(taken - s->stdin_base));
         s->stdin_base = s->stdin_sent = taken;
         s->stdin_end_sent = false;
+        s->resized = s->a->tty;
         json_t *e = json_object_get(j, "enforcement");
         if (json_is_object(e)) {
                 json_decref(s->a->enforcement);
@@ -234,6 +238,9 @@ static int queue_frames(struct session *s)
                 r = stream_put(&s->out, STREAM_STDIN_END, NULL, 0);
                 s->stdin_end_sent = true;
         }
+        if (r >= 0 && s->resized && !s->stdin_end_sent)
+                r = terminal_put_size(&s->out);
+        s->resized = false;
         if (r >= 0 && s->pending_signal) {
                 char le[4] = {(char)s->pending_signal, 0, 0, 0}; /* signal numbers are small */
                 r = stream_put(&s->out, STREAM_SIGNAL, le, sizeof le);
@@ -281,6 +288,14 @@ static int on_signal(struct session *s, struct err *err)
         struct signalfd_siginfo si;
         if (read(s->signals, &si, sizeof si) != sizeof si)
                 return 0;
+        if (si.ssi_signo == SIGWINCH) {
+                s->resized = true;
+                return 0;
+        }
+        if (si.ssi_signo == SIGQUIT || si.ssi_signo == SIGUSR1 || si.ssi_signo == SIGUSR2) {
+                s->pending_signal = si.ssi_signo;
+                return 0;
+        }
         s->interrupts++;
         if (s->interrupts > 2)
                 return err_set(err, -ECANCELED, "left; sandbox %s may go on", s->a->id);
@@ -297,6 +312,10 @@ static int catch_signals(void)
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGQUIT);
+        sigaddset(&set, SIGUSR1);
+        sigaddset(&set, SIGUSR2);
+        sigaddset(&set, SIGWINCH);
         sigprocmask(SIG_BLOCK, &set, NULL);
         return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -329,6 +348,9 @@ int attach_run(struct attach *a, struct err *err)
         s.signals = catch_signals();
         if (s.signals < 0)
                 return err_sys(err, -errno, "signalfd");
+        CLEANUP(terminal_restore) struct terminal term = {0};
+        if (a->tty)
+                terminal_raw(&term);
         while (!a->result) {
                 int r = 0;
                 if (s.fd < 0) { /* frames may have come with the answer to the upgrade */

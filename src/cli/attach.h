@@ -13,6 +13,8 @@
 struct attach {
         const struct invocation *inv;
         const char *id;
+        const char *exec; /* a command in the sandbox `id`; NULL: its main command */
+        bool tty;         /* ours becomes raw, its size is passed on */
         bool use_stdin;
         struct buf *capture[2]; /* stdout, stderr; NULL: they go to our own */
         json_t *enforcement;    /* set by attach_run, owned by the caller; NULL: not told */

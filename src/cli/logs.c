@@ -98,3 +98,13 @@ const struct command command_logs = {
         .max_operands = 1,
         .run = run,
 };
+
+const struct command command_sandbox_logs = {
+        .name = "sandbox logs",
+        .operands = "ID",
+        .summary = "Print the stored output of a sandbox, standard output and error apart.",
+        .flags = flags,
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = run,
+};

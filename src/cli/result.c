@@ -12,8 +12,10 @@ int result_exit_code(const json_t *result)
                 return str_eq(state, "done") ? EXIT_DONE : EXIT_FAILED;
         if (str_eq(reason, "exited"))
                 return (int)get_u64(result, "exit_code") & 0xff;
-        if (str_eq(reason, "wall"))
+        if (str_eq(reason, "wall") || str_eq(reason, "idle") || str_eq(reason, "cpu"))
                 return EXIT_TIME_LIMIT;
+        if (str_eq(reason, "disk") || str_eq(reason, "output") || str_eq(reason, "policy"))
+                return 128 + 9; /* killed for what it did, as at the memory limit */
         if (str_eq(reason, "oom"))
                 return EXIT_MEMORY;
         if ((str_eq(reason, "signal") || str_eq(reason, "killed")) && signal)
@@ -42,6 +44,17 @@ void result_explain(const json_t *result)
         else if (str_eq(reason, "oom"))
                 fprintf(stderr, "paddock: the sandbox reached its memory limit (peak %s)\n",
                         str_from_bytes(size, sizeof size, get_u64(result, "peak_memory_bytes")));
+        else if (str_eq(reason, "idle"))
+                fprintf(stderr, "paddock: the sandbox was idle too long\n");
+        else if (str_eq(reason, "cpu"))
+                fprintf(stderr, "paddock: the sandbox used up its processor time\n");
+        else if (str_eq(reason, "disk"))
+                fprintf(stderr, "paddock: the sandbox reached its disk limit\n");
+        else if (str_eq(reason, "output"))
+                fprintf(stderr, "paddock: the sandbox wrote more than its output limit (%s)\n",
+                        str_from_bytes(size, sizeof size, get_u64(result, "output_bytes")));
+        else if (str_eq(reason, "policy"))
+                fprintf(stderr, "paddock: the sandbox was ended by policy\n");
         else if (str_eq(reason, "lost"))
                 explain("the sandbox was lost", *cause ? cause : "the server does not know why");
         uint64_t dropped = get_u64(result, "output_dropped");
@@ -68,10 +81,15 @@ void result_print_enforcement(const json_t *enforcement, const json_t *result)
         const char *key;
         json_t *v;
         char size[24];
-        fprintf(stderr, "time: started in %.1f ms, ran %.3f s, %.3f s of cpu, peak memory %s\n",
+        fprintf(stderr,
+                "time: waited %llu ms, started in %.1f ms, ran %.3f s, %.3f s of cpu, peak memory "
+                "%s, read %llu, wrote %llu bytes\n",
+                (unsigned long long)get_u64(result, "queue_ms"),
                 (double)get_u64(result, "start_us") / 1000,
                 (double)get_u64(result, "run_ms") / 1000, (double)get_u64(result, "cpu_us") / 1e6,
-                str_from_bytes(size, sizeof size, get_u64(result, "peak_memory_bytes")));
+                str_from_bytes(size, sizeof size, get_u64(result, "peak_memory_bytes")),
+                (unsigned long long)get_u64(result, "io_read_bytes"),
+                (unsigned long long)get_u64(result, "io_write_bytes"));
         fprintf(stderr, "in force:\n");
         json_object_foreach((json_t *)enforcement, key, v)
         {

@@ -55,8 +55,21 @@ static void print_list(const json_t *answer)
 
 static int list(struct invocation *inv)
 {
-        return simple_call(inv, SERVER_START, "GET", "/v1/sandboxes", NULL, print_list);
+        CLEANUP(buf_done) struct buf b = {0};
+        buf_init(&b, 4096);
+        int r = buf_adds(&b, "/v1/sandboxes");
+        r = r < 0 ? r : url_query(&b, "label", flag_text(inv, "label"));
+        r = r < 0 ? r : url_query(&b, "all", flag_given(inv, "all") ? "true" : NULL);
+        return simple_call(inv, SERVER_START, "GET", r < 0 ? "/" : buf_text(&b), NULL, print_list);
 }
+
+static const struct flag list_flags[] = {
+        {.o = {.name = "label", .type = OPTION_STR, .max = 320, .doc = "Only those that have it."},
+         .letter = 'l',
+         .arg = "KEY=VALUE"},
+        {.o = {.name = "all", .doc = "Operators: everybody's."}},
+        FLAGS_END,
+};
 
 static int show(struct invocation *inv)
 {
@@ -84,6 +97,7 @@ const struct command command_sandbox_list = {
         .name = "sandbox list",
         .operands = "",
         .summary = "List your sandboxes, running and ended.",
+        .flags = list_flags,
         .run = list,
 };
 

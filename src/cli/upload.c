@@ -9,9 +9,14 @@
 
 const char *volume_file_target(struct buf *b, const char *volume, const char *path)
 {
+        return file_target(b, "volumes", volume, path);
+}
+
+const char *file_target(struct buf *b, const char *kind, const char *name, const char *path)
+{
         buf_init(b, 16384);
-        int r = buf_adds(b, "/v1/volumes/");
-        r = r < 0 ? r : url_put(b, volume, false);
+        int r = buf_addf(b, "/v1/%s/", kind);
+        r = r < 0 ? r : url_put(b, name, false);
         r = r < 0 ? r : buf_adds(b, "/files/");
         r = r < 0 ? r : url_put(b, path, true);
         return r < 0 ? "/" : buf_text(b);
@@ -43,6 +48,12 @@ static int send_content(struct client *c, int fd, uint64_t left, struct err *err
 
 int upload_file(struct client *c, const char *volume, const char *path, int fd, struct err *err)
 {
+        return upload_file_to(c, "volumes", volume, path, fd, err);
+}
+
+int upload_file_to(struct client *c, const char *kind, const char *name, const char *path, int fd,
+                   struct err *err)
+{
         struct stat st;
         char mtime[24];
         CLEANUP(buf_done) struct buf b = {0};
@@ -56,7 +67,7 @@ int upload_file(struct client *c, const char *volume, const char *path, int fd, 
         struct h1_field field = {"X-Paddock-Mtime-Ms", mtime};
         struct client_request rq = {
                 .method = "PUT",
-                .target = volume_file_target(&b, volume, path),
+                .target = file_target(&b, kind, name, path),
                 .content_type = "application/octet-stream",
                 .upload = true,
                 .upload_bytes = regular ? (uint64_t)st.st_size : UPLOAD_CHUNKED,
@@ -79,13 +90,13 @@ int upload_file(struct client *c, const char *volume, const char *path, int fd, 
         return r;
 }
 
-static int one_page(struct client *c, const char *volume, const char *prefix, const char *after,
-                    json_t **ret, struct err *err)
+static int one_page(struct client *c, const char *kind, const char *name, const char *prefix,
+                    const char *after, json_t **ret, struct err *err)
 {
         CLEANUP(buf_done) struct buf b = {0};
         buf_init(&b, 16384);
-        int r = buf_adds(&b, "/v1/volumes/");
-        r = r < 0 ? r : url_put(&b, volume, false);
+        int r = buf_addf(&b, "/v1/%s/", kind);
+        r = r < 0 ? r : url_put(&b, name, false);
         r = r < 0 ? r : buf_adds(&b, "/files");
         r = r < 0 ? r : url_query(&b, "prefix", prefix);
         r = r < 0 ? r : url_query(&b, "after", after);
@@ -96,10 +107,16 @@ static int one_page(struct client *c, const char *volume, const char *prefix, co
 int volume_files(struct client *c, const char *volume, const char *prefix, json_t *ret,
                  struct err *err)
 {
+        return files_below(c, "volumes", volume, prefix, ret, err);
+}
+
+int files_below(struct client *c, const char *kind, const char *name, const char *prefix,
+                json_t *ret, struct err *err)
+{
         auto_free char *after = xstrdup("");
         for (;;) {
                 auto_json json_t *page = NULL;
-                int r = one_page(c, volume, prefix, after, &page, err);
+                int r = one_page(c, kind, name, prefix, after, &page, err);
                 if (r < 0)
                         return r;
                 json_t *files = json_object_get(page, "files");

@@ -82,3 +82,13 @@ const struct command command_wait = {
         .max_operands = 1,
         .run = run,
 };
+
+const struct command command_sandbox_wait = {
+        .name = "sandbox wait",
+        .operands = "ID",
+        .summary = "Wait for the end of a sandbox or an index run; its exit code becomes ours.",
+        .flags = flags,
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = run,
+};
