@@ -29,6 +29,7 @@ struct box *box_add(struct boxes *all, const struct journal *j)
         b->command = b->lock = -1;
         b->next_id = clock_boot_us(); /* no answer to an earlier launch is taken for ours */
         reach_init(&b->reach);
+        deliver_init(&b->deliver);
         b->s = (struct spawned){0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
         b->next = all->first;
         all->first = b;
@@ -58,6 +59,7 @@ void box_free(struct box *b)
         box_unwatch_limits(b);
         spawned_close_stdio(&b->s, true, true);
         reach_done(&b->reach);
+        deliver_done(&b->deliver);
         closep(&b->command);
         free(b);
 }
@@ -158,6 +160,7 @@ static void on_message(struct box *b, struct link_message *m)
                 struct init_hello hello;
                 struct init_exec_exited exec;
                 struct init_listening listening;
+                struct init_place place;
                 struct init_failed failed;
                 struct init_exited exited;
         } u;
@@ -174,7 +177,11 @@ static void on_message(struct box *b, struct link_message *m)
         if (m->flags != LINK_EVENT || v->req->size > sizeof u ||
             wire_decode(v->req, m->body.data, m->body.len, &u, NULL) < 0)
                 return; /* from inside the sandbox: nothing to believe */
-        if (m->verb == INIT_LISTENING) {
+        if (m->verb == INIT_PLACE) {
+                if (b->hello || m->n_fds != 1 ||
+                    deliver_take(&b->deliver, u.place.index, &m->fds[0]) < 0)
+                        return;
+        } else if (m->verb == INIT_LISTENING) {
                 if (b->hello || reach_take(&b->reach, m->fds, m->n_fds) < 0)
                         return; /* nothing of the sort is expected from inside */
         } else if (m->verb == INIT_HELLO) {

@@ -9,6 +9,7 @@
 #pragma once
 #include "box/boxes.h"
 #include "box/journal.h"
+#include "box/deliver.h"
 #include "box/reach.h"
 #include "box/spawn.h"
 #include "link/init.h"
@@ -20,6 +21,7 @@ struct box {
         struct journal j;
         struct spawned s;
         struct reach reach;
+        struct deliver deliver;
         const char *filter; /* the name of its system-call filter */
         int lock;           /* of the id range; -1 rootless */
         struct loop_io *control_io, *pidfd_io;

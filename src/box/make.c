@@ -83,8 +83,9 @@ static void on_kept(void *ctx, const struct peer_answer *a)
                 return; /* launch ends */
         if (a->status < 0) {
                 struct err err = {0};
-                bool his = a->status == -EINVAL; /* vault's word about the policy */
-                err_set(&err, his ? -EINVAL : -EAGAIN, "%s", err_text(a->err));
+                /* vault's word about the policy or a secret is for the asker */
+                bool his = a->status == -EINVAL || a->status == -ENOENT;
+                err_set(&err, his ? a->status : -EAGAIN, "%s", err_text(a->err));
                 box_fail(b, &err);
         }
         if (b->s.pidfd < 0 && b->keeping == 0)
@@ -169,6 +170,7 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         snprintf(j->asker, sizeof j->asker, "%s", asker);
         j->result.profile = spec->profile;
         b->filter = plan_filter(spec);
+        deliver_prepare(&b->deliver, spec);
         j->n_volumes = spec->n_mounts;
         for (uint32_t i = 0; i < spec->n_mounts; i++)
                 memcpy(j->volumes[i].id, spec->mounts[i].volume, sizeof j->volumes[i].id);
@@ -299,6 +301,12 @@ void box_hello(struct box *b, struct link_message *m)
                 r = take_master(b, m, &err);
         if (r == 0)
                 r = reach_open(b, on_kept, &err);
+        if (r < 0) {
+                box_fail(b, &err);
+                return;
+        }
+        b->keeping += (uint32_t)r;
+        r = deliver_all(b, on_kept, &err);
         if (r < 0) {
                 box_fail(b, &err);
                 return;

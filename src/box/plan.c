@@ -155,6 +155,16 @@ const char *plan_filter(const struct launch_spec *spec)
         return spec->network == BOX_NET_PROXY ? "sandbox-proxy" : "sandbox";
 }
 
+static void plan_secrets(struct plan *p, const struct launch_spec *spec)
+{
+        if (spec->n_secrets)
+                add(p, PLAN_PLACES, "");
+        for (uint32_t i = 0; i < spec->n_secrets; i++) {
+                const char *target = spec->secrets[i].target;
+                add(p, PLAN_PLACE, keep_text(p, target, strlen(target)))->n = i;
+        }
+}
+
 struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *facts)
 {
         struct plan *p = xmalloc(sizeof *p);
@@ -166,6 +176,7 @@ struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *f
                 plan_root(p, spec, facts);
                 plan_mounts(p, spec, facts);
         }
+        plan_secrets(p, spec);
         plan_program(p, spec, facts);
         if (!image)
                 add(p, PLAN_SEAL, "");
@@ -218,6 +229,7 @@ const char *plan_kind_text(enum plan_kind kind)
                 [PLAN_HOSTNAME] = "hostname", [PLAN_LOOPBACK] = "loopback",
                 [PLAN_LIMITS] = "limits",     [PLAN_IDS] = "ids",
                 [PLAN_SECCOMP] = "seccomp",   [PLAN_LISTEN] = "listen",
+                [PLAN_PLACES] = "places",     [PLAN_PLACE] = "place",
         };
         return names[kind];
 }

@@ -41,6 +41,8 @@ enum plan_kind {
         PLAN_PIVOT,    /* it becomes "/", the old one goes */
         PLAN_HOSTNAME, /* `text` */
         PLAN_LOOPBACK,
+        PLAN_PLACES,  /* a ramfs for file secrets */
+        PLAN_PLACE,   /* one of them: the target leads to it; sent to the parent as number `n` */
         PLAN_LISTEN,  /* the sockets of network mode proxy: opened and sent to the parent */
         PLAN_LIMITS,  /* rlimits; `bytes` and `n`: memory and processes, where no cgroup has them */
         PLAN_IDS,     /* capabilities locked and dropped, uid and gid of the command; `n` 1: root
@@ -74,9 +76,9 @@ struct plan_facts {
 };
 
 /* The image's own steps, and for each volume a directory for every other byte of its target. */
-#define PLAN_STEPS_MAX (96 + BOX_VOLUMES_MAX * 66)
+#define PLAN_STEPS_MAX (96 + BOX_SECRETS_MAX + 1 + BOX_VOLUMES_MAX * 66)
 /* Each of those directories is kept as a path of its own. */
-#define PLAN_TEXT_MAX (4096 + BOX_VOLUMES_MAX * 66 * 130)
+#define PLAN_TEXT_MAX (4096 + BOX_SECRETS_MAX * 128 + BOX_VOLUMES_MAX * 66 * 130)
 
 struct plan {
         struct plan_step steps[PLAN_STEPS_MAX];

@@ -1,5 +1,6 @@
 #include "box/setup.h"
 #include "base/fd.h"
+#include "box/deliver.h"
 #include "box/listen.h"
 #include "box/spec.h"
 #include "link/init.h"
@@ -215,6 +216,16 @@ static int give_listeners(const struct setup *s, struct err *err)
         return r < 0 ? err_sys(err, r, "listening sockets") : 0;
 }
 
+static int give_place(const struct setup *s, int root, const struct plan_step *p, struct err *err)
+{
+        struct init_place place = {p->n};
+        auto_close int fd = deliver_place(root, p->path, p->n, true, err);
+        if (fd < 0)
+                return fd;
+        int r = tell(s, INIT_PLACE, &place, &fd, 1);
+        return r < 0 ? err_sys(err, r, "place of a secret") : 0;
+}
+
 static int step(const struct setup *s, const struct plan_step *p, int *root, struct err *err)
 {
         static const struct mount_option pts[] = {
@@ -253,6 +264,10 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
                                                                  : 0;
         case PLAN_LOOPBACK:
                 return ns_loopback_up(err);
+        case PLAN_PLACES:
+                return deliver_mount(*root, err);
+        case PLAN_PLACE:
+                return give_place(s, *root, p, err);
         case PLAN_LISTEN:
                 return give_listeners(s, err);
         case PLAN_LIMITS:

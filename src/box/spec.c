@@ -48,6 +48,29 @@ static int check_mount(const struct launch_spec *s, uint32_t i, struct err *err)
         return 0;
 }
 
+static int check_secret(const struct launch_spec *s, uint32_t i, struct err *err)
+{
+        const struct launch_secret *x = &s->secrets[i];
+        if (!str_is_name(x->secret))
+                return bad(err, "secrets.secret", "a name");
+        if (!is_absolute(x->target))
+                return bad(err, "secrets.target", "an absolute path without '..'");
+        for (size_t k = 0; k < ARRAY_LEN(reserved); k++)
+                if (is_below(x->target, reserved[k]))
+                        return err_set(err, -EINVAL, "secrets.target: '%s' belongs to the system",
+                                       x->target);
+        for (uint32_t k = 0; k < s->n_mounts; k++)
+                if (is_below(x->target, s->mounts[k].target))
+                        return err_set(err, -EINVAL, "secrets.target: '%s' lies in a volume",
+                                       x->target);
+        for (uint32_t k = 0; k < i; k++)
+                if (is_below(x->target, s->secrets[k].target) ||
+                    is_below(s->secrets[k].target, x->target))
+                        return err_set(err, -EINVAL, "secrets.target: '%s' is there twice",
+                                       x->target);
+        return 0;
+}
+
 /* What the specification can say and this launch does not do. */
 static int check_unable(const struct launch_spec *s, struct err *err)
 {
@@ -58,7 +81,6 @@ static int check_unable(const struct launch_spec *s, struct err *err)
                 {"network: the open network", s->network == BOX_NET_OPEN},
                 {"policy: a policy without a network",
                  s->policy.len && s->network != BOX_NET_PROXY},
-                {"secrets: file secrets", s->n_secrets},
                 {"gpus: a GPU", s->n_gpus},
                 {"driver: a driver other than ns", s->driver[0] && !str_eq(s->driver, "ns")},
         };
@@ -167,5 +189,9 @@ int spec_check(const struct launch_spec *s, struct err *err)
                 return bad(err, "mounts", "at most 16");
         for (uint32_t i = 0; i < s->n_mounts && r == 0; i++)
                 r = check_mount(s, i, err);
+        if (r == 0 && s->n_secrets > BOX_SECRETS_MAX)
+                return bad(err, "secrets", "at most 16");
+        for (uint32_t i = 0; i < s->n_secrets && r == 0; i++)
+                r = check_secret(s, i, err);
         return r;
 }

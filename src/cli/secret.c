@@ -104,11 +104,12 @@ static int put(struct invocation *inv, uint32_t verb)
         static char value[SECRET_VALUE_MAX + 1];
         struct err err = {0};
         struct desk_secret d = {.kind = SECRET_ROUTE};
-        const char *host = NULL, *form = NULL, *kind = NULL;
+        const char *host = NULL, *form = NULL, *kind = NULL, *users = NULL;
         if (verb == DESK_SET) {
                 host = flag_text(inv, "host");
                 form = flag_text(inv, "as");
                 kind = flag_text(inv, "kind");
+                users = flag_text(inv, "for");
         }
         int r = str_copy(d.name, sizeof d.name, inv->operands[0]);
         if (r < 0 || !str_is_name(d.name))
@@ -117,6 +118,7 @@ static int put(struct invocation *inv, uint32_t verb)
                 d.kind = SECRET_FILE;
         snprintf(d.host, sizeof d.host, "%s", host ? host : "");
         snprintf(d.form, sizeof d.form, "%s", form ? form : "");
+        snprintf(d.users, sizeof d.users, "%s", users ? users : "");
         r = r < 0 ? r : read_value("Value", value, sizeof value, &d.value.len, &err);
         d.value.data = value;
         r = r < 0 ? r : call(inv, verb, &d, &err);
@@ -198,6 +200,12 @@ static int list(struct invocation *inv)
 
 static const char *const kinds[] = {"route", "file", NULL};
 static const struct flag set_flags[] = {
+        {.o = {.name = "for",
+               .type = OPTION_STR,
+               .max = 255,
+               .doc = "Whose sandboxes may have a secret of kind file: names of users separated "
+                      "by '|', or '*'; without it only your own."},
+         .arg = "USERS"},
         {.o = {.name = "kind",
                .type = OPTION_ENUM,
                .choices = kinds,

@@ -35,6 +35,7 @@ struct desk_secret {
         uint32_t kind;                /* enum secret_kind */
         char host[HOST_TEXT_MAX + 8]; /* route: the upstream it is for, "api.example.org[:PORT]" */
         char form[SECRET_FORM_MAX + 1]; /* route: how it is added, see vault/inject.h */
+        char users[256]; /* file: who may have it, "u1000|ann"; "*" all; "" the setter */
         uint64_t created_ms, changed_ms;
         struct slice value;
 };

@@ -1,6 +1,7 @@
 #include "link/init.h"
 
 static const struct wire_field hello_fields[] = {WIRE_STR(struct init_hello, build_id), WIRE_END};
+static const struct wire_field place_fields[] = {WIRE_U32(struct init_place, index), WIRE_END};
 static const struct wire_field listening_fields[] = {WIRE_U32(struct init_listening, unused),
                                                      WIRE_END};
 static const struct wire_field failed_fields[] = {WIRE_I64(struct init_failed, code),
@@ -33,6 +34,7 @@ static const struct wire_field exec_exited_fields[] = {WIRE_STR(X, exec),      W
 #undef X
 
 static const struct wire_type hello = {"hello", sizeof(struct init_hello), hello_fields};
+static const struct wire_type place = {"place", sizeof(struct init_place), place_fields};
 static const struct wire_type listening = {"listening", sizeof(struct init_listening),
                                            listening_fields};
 static const struct wire_type failed = {"failed", sizeof(struct init_failed), failed_fields};
@@ -59,6 +61,7 @@ static const struct link_verb verbs[] = {
         {INIT_EXEC_SIGNAL, "exec-signal", &exec_signal, NULL, 0, 0},
         {INIT_EXEC_EXITED, "exec-exited", &exec_exited, NULL, 0, 0},
         {INIT_EXEC_FIND, "exec-find", &exec_id, &started, 0, 0},
+        {INIT_PLACE, "place", &place, NULL, 1, 0},
         {INIT_LISTENING, "listening", &listening, NULL, 2, 0},
 };
 const struct link_spec init_link = {"init", 2, verbs, ARRAY_LEN(verbs), 1};

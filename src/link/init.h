@@ -23,10 +23,11 @@ enum init_verb {
         INIT_STOP,      /* event, launch -> init: TERM, then everything is killed */
         INIT_EXITED,    /* event, init -> launch: the end, and all processes with it */
         /* since version 2 */
-        INIT_EXEC,           /* launch -> init: + [command or program memfd, then as START] */
-        INIT_EXEC_SIGNAL,    /* event, launch -> init */
-        INIT_EXEC_EXITED,    /* event, init -> launch */
-        INIT_EXEC_FIND,      /* launch -> init: -ENOENT, the text is its id: it is not running */
+        INIT_EXEC,        /* launch -> init: + [command or program memfd, then as START] */
+        INIT_EXEC_SIGNAL, /* event, launch -> init */
+        INIT_EXEC_EXITED, /* event, init -> launch */
+        INIT_EXEC_FIND,   /* launch -> init: -ENOENT, the text is its id: it is not running */
+        INIT_PLACE = 33,  /* event, before HELLO: init_place + [where a secret is to be written] */
         INIT_LISTENING = 32, /* event, before HELLO: [listening sockets of its network namespace] */
 };
 #define INIT_EXECS_SINCE 2 /* the version that knows EXEC and a START without a main command */
@@ -35,6 +36,9 @@ enum init_reason { INIT_BY_ITSELF = 1, INIT_BY_SIGNAL, INIT_BY_DEADLINE, INIT_BY
 
 struct init_hello {
         char build_id[65];
+};
+struct init_place {
+        uint32_t index; /* of the specification's secrets */
 };
 struct init_listening {
         uint32_t unused;

@@ -8,6 +8,9 @@ static const struct wire_field status_fields[] = {WIRE_STR(struct vault_status, 
 static const struct wire_field sandbox_fields[] = {
         WIRE_STR(struct vault_sandbox, id), WIRE_STR(struct vault_sandbox, owner),
         WIRE_BYTES(struct vault_sandbox, policy, POLICY_TEXT_MAX), WIRE_END};
+static const struct wire_field deliver_fields[] = {
+        WIRE_STR(struct vault_deliver, sandbox), WIRE_STR(struct vault_deliver, owner),
+        WIRE_STR(struct vault_deliver, secret), WIRE_END};
 static const struct wire_field dial_fields[] = {WIRE_STR(struct vault_dial, sandbox),
                                                 WIRE_STR(struct vault_dial, host),
                                                 WIRE_U32(struct vault_dial, port), WIRE_END};
@@ -16,6 +19,7 @@ static const struct wire_type empty = {"empty", sizeof(struct vault_empty), empt
 static const struct wire_type id = {"id", sizeof(struct vault_id), id_fields};
 static const struct wire_type status = {"status", sizeof(struct vault_status), status_fields};
 static const struct wire_type sandbox = {"sandbox", sizeof(struct vault_sandbox), sandbox_fields};
+static const struct wire_type deliver = {"deliver", sizeof(struct vault_deliver), deliver_fields};
 static const struct wire_type dial = {"dial", sizeof(struct vault_dial), dial_fields};
 
 static const struct link_verb verbs[] = {
@@ -24,6 +28,7 @@ static const struct link_verb verbs[] = {
         {VAULT_SANDBOX_REMOVE, "sandbox-remove", &id, NULL, 0, 0},
         {VAULT_SYNCED, "synced", &empty, NULL, 0, 0},
         {VAULT_ROUTE, "route", &id, &empty, 0, 1},
+        {VAULT_DELIVER, "deliver", &deliver, &empty, 1, 0},
         {VAULT_DIAL, "dial", &dial, &empty, 0, 1},
 };
 const struct link_spec vault_link = {"vault", 1, verbs, ARRAY_LEN(verbs), 0};

@@ -15,9 +15,11 @@ enum vault_verb {
         VAULT_SANDBOX_ADD,    /* vault_sandbox -> vault_empty; replaces what was known of that id */
         VAULT_SANDBOX_REMOVE, /* event: vault_id; what it had open is cut */
         VAULT_SYNCED,         /* event: vault_empty */
-        VAULT_ROUTE, /* vault_id -> vault_empty + [stream]: requests for routes, HTTP/1.1 with
+        VAULT_ROUTE,   /* vault_id -> vault_empty + [stream]: requests for routes, HTTP/1.1 with
                                  targets "/ROUTE/...", as the sandbox of that id */
-        VAULT_DIAL,  /* vault_dial -> vault_empty + [connected socket] */
+        VAULT_DELIVER, /* vault_deliver + [where to] -> vault_empty: a file secret is written;
+                                 -ENOENT also where it is not for that owner */
+        VAULT_DIAL,    /* vault_dial -> vault_empty + [connected socket] */
 };
 
 #define HOST_TEXT_MAX   253   /* a DNS name (RFC 1035) */
@@ -38,6 +40,10 @@ struct vault_sandbox {
         char id[ID_TEXT_LEN + 1];
         char owner[NAME_TEXT_MAX + 1];
         struct slice policy;
+};
+struct vault_deliver {
+        char sandbox[ID_TEXT_LEN + 1];
+        char owner[NAME_TEXT_MAX + 1], secret[NAME_TEXT_MAX + 1];
 };
 /* Answers that are no answer of the network: -ENOENT no such sandbox, -EACCES denied by policy,
  * -EINVAL not a host. */

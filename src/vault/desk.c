@@ -13,6 +13,7 @@ struct visitor {
         struct desk *desk;
         struct peer *peer;
         struct loop_timer *leave;
+        uint32_t uid;
 };
 struct desk {
         struct desk_config c;
@@ -82,6 +83,8 @@ static void on_status(void *ctx, struct peer_request *rq, const void *req UNUSED
 static int complete(struct visitor *v, struct desk_secret *d, struct err *err)
 {
         struct inject form;
+        if (d->kind == SECRET_FILE && !d->users[0])
+                snprintf(d->users, sizeof d->users, "u%u", v->uid); /* as api names a uid */
         if (d->kind != SECRET_ROUTE)
                 return 0;
         if ((!d->host[0] || !d->form[0]) && !v->desk->c.binding(v->desk->c.ctx, d))
@@ -133,6 +136,7 @@ static void on_list(void *ctx, struct peer_request *rq, const void *req UNUSED, 
                 memcpy(d.name, x->name, sizeof d.name);
                 memcpy(d.host, x->host, sizeof d.host);
                 memcpy(d.form, x->form, sizeof d.form);
+                memcpy(d.users, x->users, sizeof d.users);
                 peer_reply(rq, &d, NULL, 0, true);
         }
         peer_reply(rq, &(struct desk_secret){.kind = 0}, NULL, 0, false);
@@ -170,25 +174,29 @@ static const struct peer_handler handlers[] = {{DESK_STATUS, on_status},
                                                {0, NULL}};
 static const struct peer_ops ops = {&desk_link, handlers, gone};
 
-static bool may_come(const struct desk *d, int fd)
+static bool may_come(const struct desk *d, int fd, uint32_t *ret_uid)
 {
         struct ucred who;
         socklen_t n = sizeof who;
         size_t visitors = 0;
         for (struct visitor *v = d->first; v; v = v->next)
                 visitors++;
-        return visitors < VISITORS_MAX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 &&
-               (who.uid == 0 || who.uid == d->c.uid);
+        if (visitors >= VISITORS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
+                return false;
+        *ret_uid = who.uid;
+        return who.uid == 0 || who.uid == d->c.uid;
 }
 
 static void incoming(void *ctx, uint32_t events UNUSED)
 {
         struct desk *d = ctx;
         auto_close int fd = accept4(d->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0 || !may_come(d, fd))
+        uint32_t uid = 0;
+        if (fd < 0 || !may_come(d, fd, &uid))
                 return;
         struct visitor *v = xcalloc(1, sizeof *v);
         v->desk = d;
+        v->uid = uid;
         v->next = d->first;
         d->first = v;
         v->peer = peer_new(d->c.loop, TAKE_FD(fd), &ops, v);

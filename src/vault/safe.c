@@ -44,6 +44,7 @@ static void keep(struct safe *s, const struct desk_secret *d)
         snprintf(x->name, sizeof x->name, "%s", d->name);
         snprintf(x->host, sizeof x->host, "%s", d->host);
         snprintf(x->form, sizeof x->form, "%s", d->form);
+        snprintf(x->users, sizeof x->users, "%s", d->users);
         x->kind = d->kind;
         x->created_ms = d->created_ms;
         x->changed_ms = d->changed_ms;
@@ -198,6 +199,7 @@ int safe_rotate(struct safe *s, const struct desk_secret *d, struct err *err)
         memcpy(full.name, old->name, sizeof full.name);
         memcpy(full.host, old->host, sizeof full.host);
         memcpy(full.form, old->form, sizeof full.form);
+        memcpy(full.users, old->users, sizeof full.users);
         return safe_set(s, &full, err);
 }
 

@@ -9,7 +9,7 @@ struct secret {
         struct secret *next;
         char name[NAME_TEXT_MAX + 1];
         uint32_t kind;
-        char host[HOST_TEXT_MAX + 8], form[SECRET_FORM_MAX + 1];
+        char host[HOST_TEXT_MAX + 8], form[SECRET_FORM_MAX + 1], users[256];
         uint64_t created_ms, changed_ms;
         unsigned char *value; /* secret_alloc; never printed, never sent over a link */
         size_t n;

@@ -1,4 +1,5 @@
 #include "vault/vault.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -19,6 +20,23 @@ struct vault {
         struct audit *audit;
         struct desk *desk;
 };
+
+/* Every control action, and its outcome. */
+static void note(struct vault *v, const char *verb, const char *object, const char *sandbox,
+                 bool done)
+{
+        log_info("vault.control", kv("verb", verb), kv("object", object), kv("done", done));
+        if (!v->audit)
+                return;
+        audit_begin(v->audit, "control");
+        audit_text(v->audit, "verb", verb);
+        audit_text(v->audit, "object", object);
+        if (*sandbox)
+                audit_text(v->audit, "sandbox", sandbox);
+        audit_text(v->audit, "outcome", done ? "done" : "refused");
+        if (audit_end(v->audit) < 0)
+                log_error("audit.lost", kv("verb", verb));
+}
 
 static void on_status(void *ctx, struct peer_request *rq, const void *req UNUSED, int *fds UNUSED,
                       uint32_t n_fds UNUSED)
@@ -61,6 +79,33 @@ static void on_synced(void *ctx, struct peer_request *rq UNUSED, const void *req
 {
         struct vault *v = ctx;
         vboxes_synced(&v->boxes);
+}
+
+/* Only what was set for that owner, as a file: for all others it does not exist. */
+static const struct secret *find_file(const struct vault *v, const struct vault_deliver *q)
+{
+        const struct secret *s = v->safe ? safe_find(v->safe, q->secret) : NULL;
+        if (!s || s->kind != SECRET_FILE)
+                return NULL;
+        return route_list_has(s->users, q->owner) ? s : NULL;
+}
+
+static void on_deliver(void *ctx, struct peer_request *rq, const void *req, int *fds,
+                       uint32_t n_fds)
+{
+        struct vault *v = ctx;
+        const struct vault_deliver *q = req;
+        bool open = v->safe && seal_is_open(safe_seal(v->safe));
+        const struct secret *s = open && n_fds == 1 ? find_file(v, q) : NULL;
+        int r = s ? fd_write_all(fds[0], s->value, s->n) : -ENOENT;
+        note(v, "deliver", q->secret, q->sandbox, r == 0);
+        if (!open)
+                peer_fail(rq, -ENOKEY, "the vault is locked");
+        else if (r < 0)
+                peer_fail(rq, r, "secret '%s': %s", q->secret,
+                          r == -ENOENT ? "there is no such file secret" : errno_text(r));
+        else
+                peer_reply(rq, &(struct vault_empty){0}, NULL, 0, false);
 }
 
 /* ---- gate ---- */
@@ -155,16 +200,7 @@ static bool find_binding(void *ctx, struct desk_secret *d)
 
 static void on_changed(void *ctx, const char *verb, const char *name, bool done)
 {
-        struct vault *v = ctx;
-        log_info("vault.control", kv("verb", verb), kv("name", name), kv("done", done));
-        if (!v->audit)
-                return;
-        audit_begin(v->audit, "control");
-        audit_text(v->audit, "verb", verb);
-        audit_text(v->audit, "object", name);
-        audit_text(v->audit, "outcome", done ? "done" : "refused");
-        if (audit_end(v->audit) < 0)
-                log_error("audit.lost", kv("verb", verb));
+        note(ctx, verb, name, "", done);
 }
 
 static struct safe *find_safe(void *ctx)
@@ -256,6 +292,7 @@ const struct peer_ops *vault_ops(const char *asker)
         static const struct peer_handler for_launch[] = {{VAULT_SANDBOX_ADD, on_add},
                                                          {VAULT_SANDBOX_REMOVE, on_remove},
                                                          {VAULT_SYNCED, on_synced},
+                                                         {VAULT_DELIVER, on_deliver},
                                                          {0, NULL}};
         static const struct peer_ops api = {&vault_link, for_api, NULL};
         static const struct peer_ops gate = {&vault_link, for_gate, gate_gone};

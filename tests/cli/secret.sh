@@ -23,6 +23,23 @@ is "the socket is the operator's" "$(stat -c %a "$PADDOCK_SOCKET.vault")" 600
 if [ "$(id -u)" -eq 0 ] && [ -z "$as_user" ]; then
         has "another user is kept out" "$(setpriv --reuid 12399 --regid 12399 --clear-groups "$paddock" secret list --socket "$PADDOCK_SOCKET" 2>&1)" "ermi"
 fi
+# Delivered into a sandbox: on a ramfs, for its owner, and nowhere else.
+is "a file secret is where it was asked for" "$(p run --secret cert -- cat /run/secrets/cert)" line
+is "or at another place" "$(p run --secret cert:/work/keys/tls.pem -- cat /work/keys/tls.pem)" line
+is "on a file system in memory" "$(p run --secret cert -- stat -f -c %T -L /run/secrets/cert)" ramfs
+is "only its user reads it" "$(p run --secret cert -- stat -L -c '%a %u' /run/secrets/cert)" "400 1000"
+is "without it the place is empty" "$(p run -- sh -c 'ls /run/secrets 2>/dev/null | wc -l')" 0
+has "one that is not there" "$(p run --secret none -- true 2>&1)" "no such file secret"
+has "a route's secret is no file" "$(p run --secret mine -- true 2>&1)" "no such file secret"
+check "one for others" p secret set theirs --kind file --for 'somebody|else' <<<"$value"
+has "is not ours" "$(p run --secret theirs -- true 2>&1)" "no such file secret"
+check "one for all" p secret set public --kind file --for '*' <<<"$value"
+is "is ours as well" "$(p run --secret public -- sh -c 'sha256sum < /run/secrets/public | cut -c1-64')" "$(printf %s "$value" | sha256sum | cut -c1-64)"
+has "not over the system" "$(p run --secret cert:/etc/passwd -- true 2>&1)" "belongs to the system"
+is "two at once" "$(p run --secret cert --secret public -- sh -c 'cat /run/secrets/* | wc -l')" 0
+check "removed again" p secret remove theirs
+check "and again" p secret remove public
+is "still nowhere on disk" "$(grep -rla "$value" "$state" | wc -l)" 0
 kill -9 "$(role_pid vault)"
 p status --wait >/dev/null
 is "they are there after kill -9" "$(wait_until 5 p secret list >/dev/null; p secret list --json | jq -r '.secrets | length')" 2

@@ -126,7 +126,6 @@ TEST(what_launch_cannot_do_is_refused_by_name)
 {
         UNABLE("network", s.network = BOX_NET_OPEN);
         UNABLE("policy", s.policy = slice_of("allow x"));
-        UNABLE("secrets", s.n_secrets = 1);
         UNABLE("gpus", s.n_gpus = 1);
         UNABLE("driver", snprintf(s.driver, sizeof s.driver, "runsc"));
 }
