@@ -90,8 +90,11 @@ const struct command *command_find(char *const *words, unsigned *ret_used, struc
                 *ret_used = 1;
                 return c ? c : no_such(NULL, word, err);
         }
-        if (!words[1] || words[1][0] == '-')
-                return no_verb(word, err);
+        if (!words[1] || words[1][0] == '-') {
+                const struct command *alone = find_name(word); /* "audit", beside "audit verify" */
+                *ret_used = 1;
+                return alone ? alone : no_verb(word, err);
+        }
         snprintf(name, sizeof name, "%s %.40s", word, words[1]);
         const struct command *c = find_name(name);
         *ret_used = 2;

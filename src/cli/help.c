@@ -237,7 +237,8 @@ static int completion_verbs(struct buf *ret)
                 size_t n = noun_len(name);
                 if (!name[n])
                         continue;
-                if (first_of_noun(i))
+                bool alone = i && !commands[i - 1]->name[noun_len(commands[i - 1]->name)];
+                if (first_of_noun(i) || alone) /* "audit" stands before "audit verify" */
                         r = buf_addf(ret, "%.*s) words='", (int)n, name);
                 r = r < 0 ? r : buf_addf(ret, "%s ", name + n + 1);
                 if (r >= 0 && (i + 1 == commands_n || first_of_noun(i + 1)))

@@ -2,68 +2,18 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/desk.h"
 #include "cli/out.h"
-#include "cli/server.h"
-#include "link/desk.h"
 #include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <termios.h>
-
-static int desk_connect(const struct invocation *inv, struct err *err)
-{
-        struct sockaddr_un a = {.sun_family = AF_UNIX};
-        struct server where = {.own = false};
-        CLEANUP(client_freep) struct client *c = NULL; /* starts the caller's own, if need be */
-        int r = server_locate(flag_text(inv, "socket"), &where, err);
-        r = r < 0 ? r : server_connect(inv, SERVER_START, &c, err);
-        if (r < 0)
-                return r;
-        snprintf(a.sun_path, sizeof a.sun_path, "%.100s.vault", where.socket);
-        auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
-                return err_set(err, errno == EACCES ? -EPERM : -errno,
-                               "the vault's socket %s: %s%s", a.sun_path, errno_text(errno),
-                               errno == EACCES ? "; secrets are for operators" : "");
-        return TAKE_FD(fd);
-}
-
-static int ask(int fd, uint32_t verb, const void *req, struct err *err)
-{
-        CLEANUP(buf_done) struct buf b;
-        buf_init(&b, LINK_MESSAGE_MAX - 64);
-        if (!buf_room(&b, LINK_MESSAGE_MAX - 65))
-                return err_sys(err, -ENOMEM, "request");
-        int r = wire_encode(link_find(&desk_link, verb)->req, req, &b, err);
-        struct link_message m = {
-                .verb = verb, .flags = LINK_REQUEST, .id = 1, .body = {b.data, b.len}};
-        if (r == 0)
-                r = link_send(fd, &desk_link, &m);
-        explicit_bzero(b.data, b.cap);
-        return r < 0 ? err_sys(err, r, "the vault") : 0;
-}
-
-/* One part of the answer: 1 when more follow. */
-static int hear(int fd, char *storage, uint32_t verb, void *rep, struct err *err)
-{
-        struct link_message m;
-        int r = link_recv(fd, &desk_link, storage, &m);
-        if (r < 0)
-                return err_sys(err, r, "the vault");
-        link_close_fds(&m);
-        if (m.status < 0)
-                return err_set(err, m.status, "%.*s", (int)m.body.len, m.body.data);
-        r = wire_decode(link_find(&desk_link, verb)->rep, m.body.data, m.body.len, rep, err);
-        return r < 0 ? r : (m.flags & LINK_MORE) != 0;
-}
 
 static int call(const struct invocation *inv, uint32_t verb, const void *req, struct err *err)
 {
         char storage[LINK_MESSAGE_MAX];
         struct vault_empty done;
         auto_close int fd = desk_connect(inv, err);
-        int r = fd < 0 ? fd : ask(fd, verb, req, err);
-        r = r < 0 ? r : hear(fd, storage, verb, &done, err);
+        int r = fd < 0 ? fd : desk_ask(fd, verb, req, err);
+        r = r < 0 ? r : desk_hear(fd, storage, verb, &done, err);
         return r < 0 ? r : 0;
 }
 
@@ -186,8 +136,8 @@ static int list(struct invocation *inv)
         CLEANUP(table_freep) struct table *t = table_new(titles);
         auto_json json_t *all = inv->json ? json_pack("{s:[]}", "secrets") : NULL;
         auto_close int fd = desk_connect(inv, &err);
-        int r = fd < 0 ? fd : ask(fd, DESK_LIST, &(struct vault_empty){0}, &err);
-        while (r >= 0 && (r = hear(fd, storage, DESK_LIST, &d, &err)) == 1)
+        int r = fd < 0 ? fd : desk_ask(fd, DESK_LIST, &(struct vault_empty){0}, &err);
+        while (r >= 0 && (r = desk_hear(fd, storage, DESK_LIST, &d, &err)) == 1)
                 add_row(t, json_object_get(all, "secrets"), &d);
         if (r < 0)
                 return fail(r, &err);

@@ -15,7 +15,8 @@ enum desk_verb {
         DESK_ROTATE,     /* desk_secret, host and form empty -> vault_empty: only a new value */
         DESK_LIST,       /* vault_empty -> desk_secret parts without value; the last has no name */
         DESK_REMOVE,     /* desk_name -> vault_empty */
-        DESK_UNLOCK,     /* desk_phrase -> vault_empty; the first one makes the key */
+        DESK_AUDIT,  /* desk_from -> desk_line parts, at most DESK_LINES_MAX; the last is empty */
+        DESK_UNLOCK, /* desk_phrase -> vault_empty; the first one makes the key */
 };
 
 enum secret_kind { SECRET_ROUTE = 1, SECRET_FILE };
@@ -26,6 +27,13 @@ struct desk_status {
 };
 struct desk_name {
         char name[NAME_TEXT_MAX + 1];
+};
+#define DESK_LINES_MAX 256
+struct desk_from {
+        uint64_t n; /* the first line that is wanted; they count from 1 */
+};
+struct desk_line {
+        struct slice line;
 };
 struct desk_phrase {
         struct slice phrase;

@@ -5,15 +5,17 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define DIR_NAME  "audit"
-#define FILE_NAME "log"
-#define SYNC_MS   1000
-#define HEAD_MS   60000        /* the chain's head goes to the system log */
-#define KEPT_MAX  (64ll << 20) /* then a new file begins */
+#define DIR_NAME     "audit"
+#define FILE_NAME    "log"
+#define NAME_MAX_OLD 32
+#define SYNC_MS      1000
+#define HEAD_MS      60000        /* the chain's head goes to the system log */
+#define KEPT_MAX     (64ll << 20) /* then a new file begins */
 
 struct audit {
         struct loop *loop;
@@ -161,7 +163,7 @@ void audit_text(struct audit *a, const char *key, const char *value)
 {
         size_t n = strlen(value);
         add(a, buf_addf(&a->line, ",\"%s\":\"", key));
-        for (size_t i = 0; i < n && i < 1024;) {
+        for (size_t i = 0; i < n && i < 512;) {
                 size_t len = utf8_char(value + i, n - i);
                 unsigned char c = (unsigned char)value[i];
                 if (len == 0 || c < 0x20 || c == 0x7f || c == '"' || c == '\\')
@@ -241,10 +243,42 @@ static int each_line(int fd, uint64_t from, bool (*fn)(void *, const char *, siz
         }
 }
 
+#define FILES_MAX 4096
+
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(a, b);
+}
+
+/* The files of older lines that may hold the from-th, oldest first: a name is its last number. */
+static size_t older_files(const struct audit *a, uint64_t from, char (*names)[NAME_MAX_OLD])
+{
+        DIR *d = fdopendir(dir_open_at(a->dir, "."));
+        size_t n = 0;
+        for (struct dirent *e; d && n < FILES_MAX && (e = readdir(d));) {
+                uint64_t last;
+                if (!str_starts(e->d_name, FILE_NAME ".") || strlen(e->d_name) >= NAME_MAX_OLD ||
+                    str_to_u64(e->d_name + strlen(FILE_NAME "."), &last) < 0 || last < from)
+                        continue;
+                snprintf(names[n++], NAME_MAX_OLD, "%s", e->d_name);
+        }
+        if (d)
+                closedir(d);
+        qsort(names, n, sizeof names[0], by_name);
+        return n;
+}
+
 int audit_read(const struct audit *a, uint64_t from, bool (*fn)(void *, const char *, size_t),
                void *ctx)
 {
-        return each_line(a->fd, from, fn, ctx);
+        auto_free char(*names)[NAME_MAX_OLD] = xcalloc(FILES_MAX, sizeof *names);
+        size_t n = older_files(a, from, names);
+        int r = 0;
+        for (size_t i = 0; i < n && r == 0; i++) {
+                auto_close int fd = openat(a->dir, names[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+                r = fd < 0 ? -errno : each_line(fd, from, fn, ctx);
+        }
+        return r ? r : each_line(a->fd, from, fn, ctx);
 }
 
 uint64_t audit_head(const struct audit *a, char hash[65])

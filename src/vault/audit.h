@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "net/loop.h"
 
-#define AUDIT_LINE_MAX 8192
+#define AUDIT_LINE_MAX 16384
 
 struct audit;
 

@@ -1,6 +1,7 @@
 #include "vault/desk.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "vault/audit.h"
 #include "vault/inject.h"
 #include <sodium.h>
 #include <stdio.h>
@@ -165,13 +166,35 @@ static void on_unlock(void *ctx, struct peer_request *rq, const void *req, int *
         answer(v, rq, "secret.unlock", "", r, &err);
 }
 
-static const struct peer_handler handlers[] = {{DESK_STATUS, on_status},
-                                               {DESK_SET, on_set},
-                                               {DESK_ROTATE, on_rotate},
-                                               {DESK_LIST, on_list},
-                                               {DESK_REMOVE, on_remove},
-                                               {DESK_UNLOCK, on_unlock},
-                                               {0, NULL}};
+struct reading {
+        struct peer_request *rq;
+        size_t n;
+};
+
+static bool send_line(void *ctx, const char *line, size_t n)
+{
+        struct reading *r = ctx;
+        peer_reply(r->rq, &(struct desk_line){{line, n}}, NULL, 0, true);
+        return ++r->n < DESK_LINES_MAX;
+}
+
+static void on_audit(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                     uint32_t n UNUSED)
+{
+        struct visitor *v = ctx;
+        struct audit *a = v->desk->c.audit(v->desk->c.ctx);
+        struct reading r = {rq, 0};
+        int bad = a ? audit_read(a, ((const struct desk_from *)req)->n, send_line, &r) : -ENOENT;
+        if (bad < 0)
+                peer_fail(rq, bad, "the audit log cannot be read");
+        else
+                peer_reply(rq, &(struct desk_line){{"", 0}}, NULL, 0, false);
+}
+
+static const struct peer_handler handlers[] = {{DESK_STATUS, on_status}, {DESK_SET, on_set},
+                                               {DESK_ROTATE, on_rotate}, {DESK_LIST, on_list},
+                                               {DESK_REMOVE, on_remove}, {DESK_UNLOCK, on_unlock},
+                                               {DESK_AUDIT, on_audit},   {0, NULL}};
 static const struct peer_ops ops = {&desk_link, handlers, gone};
 
 static bool may_come(const struct desk *d, int fd, uint32_t *ret_uid)

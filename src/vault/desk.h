@@ -4,6 +4,7 @@
 #include "vault/safe.h"
 
 struct desk;
+struct audit;
 struct desk_config {
         struct loop *loop;
         uint32_t uid; /* who may come, beside root */
@@ -11,6 +12,7 @@ struct desk_config {
         struct safe *(*store)(void *ctx, struct err *err);
         /* Host and form of a route's secret when they were not given; false: no such route. */
         bool (*binding)(void *ctx, struct desk_secret *d);
+        struct audit *(*audit)(void *ctx); /* NULL: there is none */
         void (*changed)(void *ctx, const char *verb, const char *name, bool done);
         void *ctx;
 };

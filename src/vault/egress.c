@@ -12,8 +12,28 @@ struct wish {
         bool literal;
 };
 
+/* A line for every connection that was asked for. */
+static int record(struct wish *w, const char *verdict)
+{
+        struct audit *a = w->e->audit;
+        const struct vbox *b = vbox_find(w->e->boxes, w->q.sandbox);
+        if (!a)
+                return 0;
+        audit_begin(a, "connect");
+        audit_text(a, "sandbox", w->q.sandbox);
+        audit_text(a, "owner", b ? b->owner : "");
+        if (b && policy_labels(b->policy)[0])
+                audit_text(a, "labels", policy_labels(b->policy));
+        audit_text(a, "host", w->q.host);
+        audit_number(a, "port", w->q.port);
+        audit_text(a, "verdict", verdict);
+        return audit_end(a);
+}
+
 static void refuse(struct wish *w, int code, const char *why)
 {
+        if (record(w, code == -EACCES || code == -EINVAL || code == -ENOENT ? "denied" : "failed"))
+                log_error("audit.lost", kv("sandbox", w->q.sandbox), kv("host", w->q.host));
         log_info("egress.denied", kv("sandbox", w->q.sandbox), kv("host", w->q.host),
                  kv("port", w->q.port), kv("why", why));
         peer_fail(w->rq, code, "%s", why);
@@ -33,6 +53,10 @@ static void on_dialed(void *ctx, int fd, const struct err *err)
         auto_close int owned = fd;
         if (!allowed || !peer_request_alive(w->rq)) {
                 refuse(w, -EACCES, "not allowed any more");
+                return;
+        }
+        if (record(w, "allowed") < 0) {
+                refuse(w, -EBUSY, "the audit log cannot be written");
                 return;
         }
         int r = vbox_flow(w->e->boxes, b, owned, w->host, w->literal, w->q.port);

@@ -5,6 +5,7 @@
 #include "link/vault.h"
 #include "net/peer.h"
 #include "role/routes.h"
+#include "vault/audit.h"
 #include "vault/boxes.h"
 #include "vault/dial.h"
 
@@ -12,6 +13,7 @@ struct egress {
         struct vboxes *boxes;
         struct dialer *dialer;
         const struct routes *routes;
+        struct audit *audit; /* NULL: none */
 };
 
 /* Answers rq. */

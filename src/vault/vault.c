@@ -203,6 +203,11 @@ static void on_changed(void *ctx, const char *verb, const char *name, bool done)
         note(ctx, verb, name, "", done);
 }
 
+static struct audit *find_audit(void *ctx)
+{
+        return ((struct vault *)ctx)->audit;
+}
+
 static struct safe *find_safe(void *ctx)
 {
         return ((struct vault *)ctx)->safe;
@@ -248,6 +253,7 @@ int vault_new(const struct vault_config *c, struct vault **ret, struct err *err)
         struct desk_config desk = {.loop = c->loop,
                                    .store = get_safe,
                                    .binding = find_binding,
+                                   .audit = find_audit,
                                    .changed = on_changed,
                                    .ctx = v};
         if (str_to_u64(c->setting(c->ctx, "serve.uid"), &uid) == 0)
@@ -256,6 +262,7 @@ int vault_new(const struct vault_config *c, struct vault **ret, struct err *err)
         open_safe(v, -1);
         if (c->state_fd >= 0)
                 r = audit_open(c->loop, c->state_fd, &v->audit, err);
+        v->egress.audit = v->audit;
         v->exchanges = (struct exchanges){.loop = c->loop,
                                           .boxes = &v->boxes,
                                           .upstreams = &v->upstreams,

@@ -104,10 +104,30 @@ is "the key is nowhere in the sandbox" \
         "$(box anthropic "$(say mock) >/work/answer; python3 -c '$(cat "$dir/search.py")' $(echo $key | rev)")" found
 is "nor in any log" "$(grep -c $key "$dir/serve.log")" 0
 
+# What was asked and decided is in the audit log, line behind line.
+line() { p audit --json | jq -c "select($1)" | tail -n 1; }
+has "a request has a line" "$(line '.kind == "request" and .route == "anthropic" and .method == "POST" and .status == 200')" '"verdict":"allowed"'
+has "a refused one too" "$(line '.kind == "request" and .status == 405')" '"verdict":"denied"'
+has "and a connection that was denied" "$(line '.kind == "connect"')" '"verdict":"denied"'
+has "and what operators do" "$(line '.kind == "control" and .verb == "secret.set"')" '"outcome":"done"'
+is "no line has a key" "$(p audit --json | grep -c $key)" 0
+check "the chain holds" p audit verify
+head=$(p audit verify --json | jq -r .sha256)
+check "its head is known" p audit verify --head "$head"
+check "another head is not" eval '! p audit verify --head 00 2>/dev/null'
 kill -9 "$(role_pid vault)"
 has "after kill -9 of vault" "$(box anthropic "$(say mock)")" "hello from the mock"
 kill -9 "$(role_pid gate)"
 has "after kill -9 of gate" "$(box anthropic "$(say mock)")" "hello from the mock"
+check "the chain holds behind it" p audit verify
+log=$state/vault/audit/log
+cp "$log" "$dir/log"
+sed '2s/"kind"/"kinD"/' "$dir/log" >"$log" # in its place: vault has it open
+has "a line that was changed is found" "$(p audit verify 2>&1)" "broken at line 3"
+sed 4d "$dir/log" >"$log"
+has "one that was left out is found" "$(p audit verify 2>&1)" "broken at line 4"
+cp "$dir/log" "$log"
+check "as it was it holds" p audit verify
 kill $upstream
 has "an upstream that is away is 502" "$(box anthropic "$(say mock)")" "cannot be reached"
 done_testing
