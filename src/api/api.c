@@ -1,4 +1,5 @@
 #include "api/api.h"
+#include "api/admission.h"
 #include "api/box.h"
 #include "api/build.h"
 #include "api/events.h"
@@ -129,6 +130,7 @@ int api_new(const struct api_env *env, struct api **ret, struct err *err)
         a->counters = metrics_new();
         a->pool = pool_new(a);
         a->events = events_new();
+        a->admission = admission_new(a);
         int r = open_state(a, err);
         if (r < 0) {
                 api_free(a);
@@ -161,6 +163,7 @@ void api_free(struct api *a)
         loop_timer_remove(a->prune_timer);
         loop_timer_remove(a->exec_timer);
         events_free(a->events);
+        admission_free(a->admission);
         if (a->tls_key.data)
                 explicit_bzero(a->tls_key.data, a->tls_key.len);
         buf_done(&a->tls_key);
@@ -334,6 +337,7 @@ void api_drain(struct api *a, loop_fn fn, void *ctx)
         for (struct live *j = a->jobs; j; j = j->next)
                 live_tell(j, LIVE_DRAIN);
         events_drain(a);
+        admission_drain(a);
         streams_cut(a);
         a->drain_timer = loop_timer_add(a->env.loop, 0, drain_step, a);
 }

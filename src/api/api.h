@@ -25,7 +25,8 @@ struct api_env {
 struct api_counters; /* of requests, for /metrics */
 struct live;         /* jobs that have not ended */
 struct viewer;
-struct pool;   /* sandboxes that hold volumes for file access */
+struct pool; /* sandboxes that hold volumes for file access */
+struct admission;
 struct events; /* of sandboxes, for who watches */
 
 struct api {
@@ -37,6 +38,7 @@ struct api {
         struct pool *pool;
         struct viewer *viewers; /* attached clients */
         struct events *events;
+        struct admission *admission; /* who waits for room */
         struct api_counters *counters;
         /* Users that asked lately: a user is never renamed and never removed. */
         struct api_known {

@@ -1,4 +1,5 @@
 #include "api/box.h"
+#include "api/admission.h"
 #include "api/box_impl.h"
 #include "api/events.h"
 #include "api/job_json.h"
@@ -35,6 +36,8 @@ void box_free(struct box *b)
         loop_timer_remove(b->bound);
         outlog_free(b->log);
         json_decref(b->enforcement);
+        if (!b->parent[0])
+                admission_turn(b->live.api);
         free(b);
 }
 
@@ -342,6 +345,9 @@ void box_restore(struct api *a, const struct job_row *row)
                 box_new(a, row->id, row->owner, json_is_true(json_object_get(spec, "stdin")), &err);
         b->tty = json_is_true(json_object_get(spec, "tty"));
         b->output_max = (uint64_t)json_integer_value(json_object_get(spec, "output_limit_bytes"));
+        b->memory_bytes = (uint64_t)json_integer_value(json_object_get(spec, "memory_bytes"));
+        b->disk_bytes = (uint64_t)json_integer_value(json_object_get(spec, "disk_bytes"));
+        b->cpu_milli = (uint64_t)json_integer_value(json_object_get(spec, "cpu_milli"));
         const char *network = json_string_value(json_object_get(spec, "network"));
         b->proxied = network && str_eq(network, "proxy");
         snprintf(b->parent, sizeof b->parent, "%s", row->parent ? row->parent : "");

@@ -38,7 +38,8 @@ struct box {
         bool proxied;                 /* its network is the proxy */
         bool too_much;                /* its output passed the limit, it is being ended */
         uint64_t output_max;          /* 0 none */
-        uint64_t touched_ms;          /* launch was told that bytes flow */
+        uint64_t memory_bytes, disk_bytes, cpu_milli; /* of the limits: what admission counts */
+        uint64_t touched_ms;                          /* launch was told that bytes flow */
         enum box_step step;
         bool has_stdin;     /* the request wanted one */
         bool fetching;      /* KEEP_GET is on its way */

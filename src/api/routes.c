@@ -55,10 +55,13 @@ FIELDS(kinds, OBJ("sandbox", true, counts, NULL), OBJ("index", true, counts, NUL
        OBJ("image", true, counts, NULL));
 FIELDS(docs, U64("docs", true, NULL), U64("passages", true, NULL), U64("failed", true, NULL));
 FIELDS(whoami, STR("name", true, NULL), BOOL("operator", true, NULL));
+FIELDS(queue, U64("waiting", true, "Creates that wait for room."),
+       U64("place", true, "Of the caller's first; 0: none waits."));
 FIELDS(status, STR("version", true, NULL), STR("status", true, "ok or draining"),
        U64("started_ms", true, NULL), U64("uptime_ms", true, NULL),
-       OBJ("user", true, whoami, "Who asks."), LIST("roles", true, role, NULL),
-       OBJ("jobs", true, kinds, NULL), OBJ("docs", false, docs, "Of the caller's volume docs."));
+       OBJ("user", true, whoami, "Who asks."), OBJ("queue", true, queue, NULL),
+       LIST("roles", true, role, NULL), OBJ("jobs", true, kinds, NULL),
+       OBJ("docs", false, docs, "Of the caller's volume docs."));
 
 FIELDS(stop, BOOL("all", false, "Sandboxes too."));
 FIELDS(stopping, BOOL("stopping", true, NULL));

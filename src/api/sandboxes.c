@@ -1,3 +1,4 @@
+#include "api/admission.h"
 #include "api/box.h"
 #include "api/events.h"
 #include "api/handlers.h"
@@ -127,7 +128,7 @@ static bool answer_running(struct call *c, const struct sandbox_spec *s)
         return true;
 }
 
-static void create(struct call *c, struct sandbox_spec *s)
+static void create(struct call *c, struct sandbox_spec *s, uint64_t asked_ms)
 {
         struct err err = {0};
         struct peer *launch = call_peer(c, "launch");
@@ -139,6 +140,10 @@ static void create(struct call *c, struct sandbox_spec *s)
                 return;
         }
         struct box *b = box_new(c->api, s->launch.id, c->who.user.id, s->has_stdin, &err);
+        b->created_ms = asked_ms;
+        b->memory_bytes = s->launch.memory_bytes;
+        b->disk_bytes = s->launch.disk_bytes;
+        b->cpu_milli = s->launch.cpu_milli;
         b->tty = s->launch.tty;
         b->output_max = s->launch.output_bytes_max;
         b->proxied = s->launch.network == BOX_NET_PROXY;
@@ -154,15 +159,67 @@ static void create(struct call *c, struct sandbox_spec *s)
         box_create(b, launch, &s->launch, s->command, on_created, m);
 }
 
+/* A request that is good, until there is room for it. */
+struct applicant {
+        struct call *c;
+        struct sandbox_spec *s;
+        struct ticket *ticket;
+        uint64_t asked_ms;
+};
+
+static void applicant_free(struct applicant *x)
+{
+        sandbox_spec_done(x->s);
+        free(x->s);
+        call_unref(x->c);
+        free(x);
+}
+
+static void admitted(void *ctx, int status, const struct err *err)
+{
+        struct applicant *x = ctx;
+        x->c->over_fn = NULL;
+        if (status < 0)
+                call_fail_err(x->c, err);
+        else if (!answer_running(x->c, x->s)) /* it may have been made meanwhile */
+                create(x->c, x->s, x->asked_ms);
+        applicant_free(x);
+}
+
+static void applicant_gone(void *ctx)
+{
+        struct applicant *x = ctx;
+        admission_cancel(x->ticket);
+        applicant_free(x);
+}
+
+static void apply(struct call *c, struct sandbox_spec *s)
+{
+        struct applicant *x = xcalloc(1, sizeof *x);
+        struct want w = {c->who.user.id, s->launch.memory_bytes, s->launch.disk_bytes,
+                         s->launch.cpu_milli};
+        *x = (struct applicant){.c = call_ref(c), .s = s, .asked_ms = clock_wall_ms()};
+        struct ticket *t = admission_ask(c->api, &w, admitted, x);
+        if (!t)
+                return;
+        x->ticket = t;
+        c->over_fn = applicant_gone;
+        c->over_ctx = x;
+}
+
 void sandboxes_post(struct call *c)
 {
-        auto_free struct sandbox_spec *s = xcalloc(1, sizeof *s);
+        struct sandbox_spec *s = xcalloc(1, sizeof *s);
         struct err err = {0};
-        if (sandbox_spec_read(c, s, &err) < 0)
+        int r = sandbox_spec_read(c, s, &err);
+        if (r >= 0 && !answer_running(c, s)) {
+                apply(c, s);
+                return;
+        }
+        if (r < 0)
                 call_fail_err(c, &err);
-        else if (!answer_running(c, s))
-                create(c, s);
         sandbox_spec_done(s);
+        free(s);
 }
 
 /* ---- the others ---- */

@@ -1,3 +1,4 @@
+#include "api/admission.h"
 #include "api/handlers.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -26,12 +27,14 @@ static void part_done(struct status *s)
         if (--s->waiting > 0)
                 return;
         struct api *a = s->c->api;
+        size_t place, waiting = admission_waiting(a, s->c->who.user.id, &place);
         call_json(s->c, 200,
-                  json_pack("{s:s,s:s,s:I,s:I,s:{s:s,s:b},s:O,s:{s:o,s:o,s:o},s:O}", "version",
-                            PADDOCK_VERSION, "status", a->draining ? "draining" : "ok",
+                  json_pack("{s:s,s:s,s:I,s:I,s:{s:s,s:b},s:{s:I,s:I},s:O,s:{s:o,s:o,s:o},s:O}",
+                            "version", PADDOCK_VERSION, "status", a->draining ? "draining" : "ok",
                             "started_ms", (json_int_t)a->started_ms, "uptime_ms",
                             (json_int_t)(clock_wall_ms() - a->started_ms), "user", "name",
-                            s->c->who.user.name, "operator", (int)s->c->who.is_operator, "roles",
+                            s->c->who.user.name, "operator", (int)s->c->who.is_operator, "queue",
+                            "waiting", (json_int_t)waiting, "place", (json_int_t)place, "roles",
                             s->roles, "jobs", "sandbox", counts(a->db, "sandbox"), "index",
                             counts(a->db, "index"), "image", counts(a->db, "image"), "docs",
                             s->docs));
