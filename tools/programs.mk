@@ -52,7 +52,7 @@ programs: $(foreach p,$(PROGRAMS),$(bin_$(p)))
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # --- system-call filters: policies are text, compiled at build time (os/seccomp.h)
-SECCOMP_FILTERS := sandbox sandbox-proxy build role-keep role-launch role-vault role-gate role-api role-rag
+SECCOMP_FILTERS := sandbox sandbox-proxy template build role-keep role-launch role-vault role-gate role-api role-rag
 $(GEN)/seccomp-compile: tools/seccomp-compile.c
 	@mkdir -p $(@D)
 	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Werror $< -o $@ -lseccomp -lcrypto

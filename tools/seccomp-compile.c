@@ -77,6 +77,9 @@ static const struct constant {
         {"PER_QUERY", 0xffffffff},
         {"SECCOMP_SET_FILTER", 1},
         {"SECCOMP_LISTENER", 8},
+        {"SOL_IP", 0},
+        {"SOL_IPV6", 41},
+        {"OPT_TABLES", 64}, /* netfilter's options begin here; no other bit below 128 */
         {"SOCK_DGRAM", 2}, /* the bit that SOCK_RAW has as well and SOCK_STREAM has not */
         {"AF_UNIX", 1},
         {"AF_INET", 2},
