@@ -47,9 +47,19 @@ $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(p))))
 LDFLAGS_files := -static-pie -Wno-unused-command-line-argument
 LDFLAGS_unpack = $(LDFLAGS_files)
 
+WARM := $(addprefix $(B)/libexec/paddock/warm/,libwarm.so python.py)
 .PHONY: programs
-programs: $(foreach p,$(PROGRAMS),$(bin_$(p)))
+programs: $(foreach p,$(PROGRAMS),$(bin_$(p))) $(WARM)
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- the part of a template's interpreter that is ours: linked with nothing (box/warm/warm_main.c)
+$(B)/libexec/paddock/warm/libwarm.so: src/box/warm/warm_main.c src/box/warm/messages.h
+	@mkdir -p $(@D)
+	$(Q)echo "  LD $(patsubst build/%,%,$@)"; gcc -std=gnu17 $(WARN) $(CPPFLAGS) -O2 -U_FORTIFY_SOURCE -fPIC -shared \
+	  -fno-stack-protector -nostdlib -fvisibility=hidden -Wl,-z,noexecstack,-z,relro,-s -o $@ $<
+$(B)/libexec/paddock/warm/%.py: src/box/warm/%.py
+	@mkdir -p $(@D)
+	@cp $< $@
 
 # --- system-call filters: policies are text, compiled at build time (os/seccomp.h)
 SECCOMP_FILTERS := sandbox sandbox-proxy template build role-keep role-launch role-vault role-gate role-api role-rag

@@ -3,7 +3,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "box/box.h"
+#include "box/ids.h"
+#include "box/template.h"
 #include "box/image.h"
 #include "link/keep.h"
 #include <signal.h>
@@ -13,9 +14,9 @@
 static void found_journal(void *ctx, const struct journal *j)
 {
         struct boxes *all = ctx;
-        box_add(all, j);
-        if (j->slot < SLOTS && j->stage != JOURNAL_ENDED)
-                all->slots[j->slot] = true;
+        struct box *b = box_add(all, j);
+        if (j->stage != JOURNAL_ENDED)
+                ids_mark(b);
 }
 
 /* The record of one made ahead, which launch was about to remove when it ended: its group is that
@@ -69,6 +70,34 @@ struct question {
         char id[ID_TEXT_LEN + 1];
 };
 
+static void on_zygote(void *ctx, const struct peer_answer *a)
+{
+        struct question q = *(struct question *)ctx;
+        free(ctx);
+        if (a->status == -ECANCELED || a->status == -EPIPE)
+                return;
+        struct box *t = box_find(q.all, q.id);
+        if (t && a->status == 0 && a->n_fds == 1 && t->warm.socket < 0) {
+                t->warm.socket = TAKE_FD(a->fds[0]);
+                t->warm.ready = t->j.result.ready;
+                template_started(t);
+        }
+}
+
+static void adopt_zygote(struct box *t)
+{
+        struct keep_key key = {.name = "warm"};
+        struct peer *keep = t->all->c.peer(t->all->c.peer_ctx, "keep");
+        struct question *q = xcalloc(1, sizeof *q);
+        q->all = t->all;
+        memcpy(q->id, t->j.result.id, sizeof q->id);
+        memcpy(key.id, q->id, sizeof key.id);
+        if (keep)
+                peer_call(keep, KEEP_GET, &key, NULL, 0, on_zygote, q);
+        else
+                free(q);
+}
+
 static void on_init(void *ctx, const struct peer_answer *a)
 {
         struct question q = *(struct question *)ctx;
@@ -94,6 +123,8 @@ static void on_init(void *ctx, const struct peer_answer *a)
                 b->lock = TAKE_FD(a->fds[2]);
         log_info("box.adopted", kv("id", b->j.result.id));
         box_watch(b);
+        if (b->j.result.profile == BOX_TEMPLATE)
+                adopt_zygote(b);
         reach_adopt(b);
         box_execs_check(b);
         box_watch_limits(b, true);

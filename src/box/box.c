@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "box/template.h"
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -30,6 +31,7 @@ struct box *box_add(struct boxes *all, const struct journal *j)
         b->next_id = clock_boot_us(); /* no answer to an earlier launch is taken for ours */
         reach_init(&b->reach);
         deliver_init(&b->deliver);
+        warm_init(&b->warm);
         b->s = (struct spawned){0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
         b->next = all->first;
         all->first = b;
@@ -60,6 +62,7 @@ void box_free(struct box *b)
         spawned_close_stdio(&b->s, true, true);
         reach_done(&b->reach);
         deliver_done(&b->deliver);
+        warm_done(&b->warm);
         closep(&b->command);
         free(b);
 }
@@ -163,6 +166,7 @@ static void on_message(struct box *b, struct link_message *m)
                 struct init_place place;
                 struct init_failed failed;
                 struct init_exited exited;
+                struct init_orphan orphan;
         } u;
         const struct link_verb *v = link_find(&init_link, m->verb);
         struct err err = {0};
@@ -193,6 +197,8 @@ static void on_message(struct box *b, struct link_message *m)
                 box_fail(b, &err);
         } else if (m->verb == INIT_EXEC_EXITED) {
                 box_exec_exited(b, &u.exec);
+        } else if (m->verb == INIT_ORPHAN && b->j.result.profile == BOX_TEMPLATE) {
+                template_orphan(b, u.orphan.pid, u.orphan.status);
         } else if (m->verb == INIT_EXITED && !b->exited) {
                 b->exited = true;
                 b->exit = u.exited;

@@ -12,6 +12,7 @@
 #include "box/deliver.h"
 #include "box/reach.h"
 #include "box/spawn.h"
+#include "box/warm.h"
 #include "link/init.h"
 #include "link/keep.h"
 
@@ -30,8 +31,10 @@ struct box {
         /* while it is being made */
         struct peer_request *rq;
         int command;
-        uint32_t keeping;   /* PUTs without an answer */
-        bool spare;         /* made ahead, nobody's yet: pool.c */
+        uint32_t keeping;  /* PUTs without an answer */
+        bool spare, ready; /* made ahead, nobody's yet: pool.c; it may be handed over */
+        struct pool_kind *kind;
+        struct warm warm;   /* template.h */
         bool hello, failed; /* failed: has no result; also set by FORGET */
         bool tty;
         struct init_start start;
@@ -48,11 +51,21 @@ struct box {
         struct init_exited exit;
 };
 
-struct pool {
+#define POOL_KINDS 8
+
+struct pool_kind {
+        struct launch_spec spec; /* what is made ahead */
         size_t ready, making;
+        uint64_t used_ms;
+        bool used, wanted;
+};
+
+struct pool {
+        struct pool_kind kinds[POOL_KINDS];
+        size_t making;
         uint64_t hits, misses;
         struct loop_timer *timer;
-        bool wanted, closed;
+        bool closed;
         int trees[TREE_MAX]; /* volumes of the one that is being handed over */
 };
 
@@ -118,8 +131,11 @@ void box_stats(struct box *b, struct launch_stats *ret);
 void box_create(struct boxes *all, const char *asker, const struct launch_spec *spec, int command,
                 struct peer_request *rq);
 /* Begins to make one that is nobody's. */
-MUST_CHECK int box_make_ahead(struct boxes *all, const struct launch_spec *spec, struct err *err);
+MUST_CHECK int box_make_ahead(struct boxes *all, struct pool_kind *kind, struct err *err);
 void box_hello(struct box *b, struct link_message *m);
+/* The main process that was forked from a template waits; was told to go. */
+void box_waiting(struct box *b);
+void box_gone(struct box *b);
 void box_started(struct box *b, const struct link_message *m);
 /* Answers the asker with the error and kills what there is; the rest happens when it is dead. */
 void box_fail(struct box *b, const struct err *err);

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "box/layers.h"
 #include "box/pool.h"
+#include "box/template.h"
 #include "box/verbs.h"
 #include "box/spec.h"
 #include "box/volume.h"
@@ -61,7 +62,9 @@ static void on_stop(struct boxes *all, const char *asker, struct peer_request *r
         struct box *b = box_own(all, asker, s->id, rq);
         if (!b)
                 return;
-        if (b->j.stage == JOURNAL_ENDED)
+        if (b->j.result.profile == BOX_TEMPLATE && template_children(b))
+                peer_fail(rq, -EBUSY, "the template is in use by a sandbox");
+        else if (b->j.stage == JOURNAL_ENDED)
                 box_done(rq, 0); /* what was asked for is so */
         else if (!box_ready(b, rq))
                 return;

@@ -2,8 +2,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "box/ids.h"
 #include "box/image.h"
 #include "box/pool.h"
+#include "box/template.h"
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
@@ -79,7 +81,8 @@ static void fill_result(struct box *b, const struct cgroup_stats *stats)
         } else {
                 r->reason = BOX_LOST;
                 r->signal = 0;
-                snprintf(r->cause, sizeof r->cause, "init ended without a report");
+                snprintf(r->cause, sizeof r->cause, "%s",
+                         b->j.parent[0] ? "its template ended" : "init ended without a report");
         }
 }
 
@@ -111,7 +114,6 @@ void box_report(struct box *b)
 /* Everything of it is dead. */
 void box_ended(struct box *b)
 {
-        struct boxes *all = b->all;
         struct err err = {0};
         if (b->keeping)
                 return; /* the answers of keep come back to us first */
@@ -119,7 +121,7 @@ void box_ended(struct box *b)
         b->timer = NULL;
         box_unwatch_limits(b);
         reach_close(b);
-        all->slots[b->j.slot] = false;
+        ids_give(b);
         if (b->spare)
                 pool_gone(b);
         if (b->j.stage == JOURNAL_MAKING) {
@@ -129,6 +131,8 @@ void box_ended(struct box *b)
         if (b->failed)
                 box_keep_drop(b, "");
         box_report(b);
+        if (b->j.result.profile == BOX_TEMPLATE)
+                template_ended(b);
         box_remove_group(b);
 }
 
@@ -143,7 +147,7 @@ void box_lost(struct box *b, const char *cause)
         r->state = BOX_ENDED;
         snprintf(r->cause, sizeof r->cause, "%s", cause);
         b->j.stage = JOURNAL_ENDED;
-        all->slots[b->j.slot] = false;
+        ids_give(b);
         box_execs_ended(b);
         box_write_journal(b);
         log_warn("box.lost", kv("id", r->id), kv("cause", cause));

@@ -1,6 +1,7 @@
 #include "box/enter.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "box/image.h"
 #include "box/spec.h"
 #include "os/mount.h"
 #include <fcntl.h>
@@ -35,10 +36,11 @@ static int attach(int root, const char *target, int tree, struct err *err)
 static int attach_all(int root, const struct launch_spec *spec, const int trees[TREE_MAX],
                       struct err *err)
 {
-        int r = mount_writable(root, err);
+        bool image = image_rooted(spec); /* its root is writable anyway */
+        int r = image ? 0 : mount_writable(root, err);
         for (uint32_t i = 0; i < spec->n_mounts && r == 0; i++)
                 r = attach(root, spec->mounts[i].target, trees[TREE_VOLUME + i], err);
-        return r < 0 ? r : mount_set(root, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
+        return r < 0 || image ? r : mount_set(root, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
 }
 
 /* In the sandbox's namespaces. Its file system knows no id of the host's: for what is made there we
@@ -51,7 +53,7 @@ static int change(const struct box_host *h, uint32_t slot, const struct launch_s
         auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0)
                 return err_sys(err, -errno, "/");
-        int r = resize(root, spec->disk_bytes, err);
+        int r = image_rooted(spec) ? 0 : resize(root, spec->disk_bytes, err);
         if (r < 0 || !spec->n_mounts)
                 return r;
         uid_t owner = SLOT_BASE + slot * SLOT_SIZE;

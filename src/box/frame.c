@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#define VERSION_OF_FRAMES "1" /* another one whenever what is below changes */
+#define VERSION_OF_FRAMES "2" /* another one whenever what is below changes */
 
 static const char *const names[FRAMES_N] = {"bottom", "bottom-host", "top", "top-host"};
 
@@ -77,6 +77,8 @@ static int fill_top(const struct maker *m, bool host)
         int r = add_dir(m, ".paddock", 0755, 0);
         if (r == 0)
                 r = add_dir(m, ".paddock/empty", 0755, 0);
+        if (r == 0)
+                r = add_dir(m, ".paddock/warm", 0755, 0);
         for (size_t i = 0; i < ARRAY_LEN(files) && r == 0; i++)
                 r = add_file(m, files[i], "");
         if (r == 0 && !host) {

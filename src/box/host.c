@@ -273,6 +273,8 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         h->facts.ca = h->ca >= 0;
         if (r == 0)
                 r = programs_copy(h->tree, o->libexec, h->programs, &h->files, err);
+        if (r == 0)
+                r = programs_copy_warm(h->tree, o->libexec, err);
         h->facts.unpack = h->programs[2] >= 0;
         if (r == 0)
                 r = make_init(h, err);
@@ -305,6 +307,12 @@ void host_free(struct box_host *h)
 
 static int copy_program(struct box_host *h, uint32_t profile, struct err *err)
 {
+        if (profile == BOX_TEMPLATE) {
+                auto_close int warm = mount_copy(h->tree, "warm", false, err);
+                int w = warm < 0 ? warm
+                                 : mount_set(warm, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
+                return w < 0 ? w : TAKE_FD(warm);
+        }
         int program = h->programs[profile == BOX_PARSE ? 0 : profile == BOX_FILES ? 1 : 2];
         if (program < 0)
                 return err_set(err, -ENOENT, "the program of this profile is not installed");

@@ -8,9 +8,10 @@
 #include "box/plan.h"
 #include "os/cgroup.h"
 
-#define SLOT_BASE 0x70000000u /* the first host id of the pool of id ranges */
-#define SLOT_SIZE 65536u
-#define SLOTS     4096 /* slot 0: what volumes have on disk; 1...: running sandboxes */
+#define SLOT_BASE      0x70000000u /* the first host id of the pool of id ranges */
+#define SLOT_SIZE      65536u
+#define TEMPLATE_SLOTS 16u  /* in a row, of a template: its own and one for each child at a time */
+#define SLOTS          4096 /* slot 0: what volumes have on disk; 1...: running sandboxes */
 
 struct host_options {
         bool rootful;

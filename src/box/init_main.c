@@ -41,7 +41,8 @@ static void arm(int timer, uint64_t ms)
 }
 
 /* The second layer over the file system, from here on for all that this sandbox will ever run. TCP
- * is free: it is that of a network namespace of its own. */
+ * is free: it is that of a network namespace of its own. A forked main command is in another domain,
+ * and has to be killed all the same; the pid namespace bounds signals anyway. */
 static int restrict_files(const struct init_start *s, struct err *err)
 {
         struct landlock_rule rules[INIT_WRITABLE_MAX + 2] = {
@@ -49,7 +50,7 @@ static int restrict_files(const struct init_start *s, struct err *err)
         for (uint32_t i = 0; i < s->n_writable; i++)
                 rules[i + 1] = (struct landlock_rule){
                         s->writable[i].path, LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXECUTE};
-        int r = landlock_apply(rules, false, err);
+        int r = landlock_apply(rules, s->main ? LANDLOCK_FREE_SIGNALS : 0, err);
         return r < 0 ? r : 0;
 }
 
@@ -57,16 +58,17 @@ static int start_command(struct init *in, struct link_message *m, struct err *er
 {
         int r = wire_decode(link_find(&init_link, INIT_START)->req, m->body.data, m->body.len,
                             &in->start, err);
-        if (r == 0)
+        in->main = (pid_t)in->start.main;
+        if (r == 0 && !in->main)
                 r = init_take_fds(&in->run, m, err);
-        if (r < 0)
-                return r;
-        r = restrict_files(&in->start, err);
+        /* Its forks could not read the files of their own sandboxes: they get a layer of their own. */
+        if (r == 0 && !in->start.orphans)
+                r = restrict_files(&in->start, err);
         if (r < 0)
                 return r;
         in->run.workdir = in->start.workdir;
         in->began_ms = clock_boot_ms();
-        if (in->run.command.argv[0]) {
+        if (!in->main && in->run.command.argv[0]) {
                 in->main = fork();
                 if (in->main < 0)
                         return err_sys(err, -errno, "fork");
@@ -156,6 +158,7 @@ static void on_message(struct init *in, struct link_message *m)
                 struct init_signal signal;
                 struct init_stop stop;
                 struct init_exec_signal exec;
+                struct init_main_ended ended;
         } u;
         const struct link_verb *v = link_find(&init_link, m->verb);
         if (m->flags == LINK_REQUEST) {
@@ -163,11 +166,14 @@ static void on_message(struct init *in, struct link_message *m)
                 return;
         }
         if (m->flags != LINK_EVENT ||
-            (m->verb != INIT_SIGNAL && m->verb != INIT_STOP && m->verb != INIT_EXEC_SIGNAL) ||
+            (m->verb != INIT_SIGNAL && m->verb != INIT_STOP && m->verb != INIT_EXEC_SIGNAL &&
+             m->verb != INIT_MAIN_ENDED) ||
             wire_decode(v->req, m->body.data, m->body.len, &u, NULL) < 0)
                 return;
         if (m->verb == INIT_EXEC_SIGNAL) {
                 execs_signal(&in->execs, &u.exec);
+        } else if (m->verb == INIT_MAIN_ENDED) {
+                finish(in, (int)u.ended.status);
         } else if (m->verb == INIT_STOP) {
                 stop(in, u.stop.grace_ms);
         } else if (in->main && u.signal.signal < NSIG) {
@@ -182,9 +188,13 @@ static void reap(struct init *in)
         struct signalfd_siginfo si;
         while (read(in->signals, &si, sizeof si) > 0)
                 ;
-        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
                 if (in->main && pid == in->main)
                         finish(in, status);
+                struct init_orphan o = {(uint32_t)pid, (uint32_t)status};
+                if (in->start.orphans && init_event(INIT_ORPHAN, &o) < 0)
+                        _exit(1);
+        }
 }
 
 static bool fired(int timer)

@@ -14,6 +14,8 @@ struct journal {
         uint32_t stage;
         char asker[16]; /* the role to tell about the end */
         uint32_t slot;
+        char parent[ID_TEXT_LEN + 1]; /* the template that it is forked from; "" none */
+        uint32_t parent_pid;          /* its main process, as the template counts */
         char group[ID_TEXT_LEN +
                    1];        /* of its control group: its id, or that it was made ahead under */
         uint64_t released_ms; /* clock_boot_ms */

@@ -3,10 +3,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "box/ids.h"
 #include "box/image.h"
 #include "box/pool.h"
-#include "box/slot.h"
 #include "box/spec.h"
+#include "box/template.h"
 #include "os/caps.h"
 #include "os/seccomp.h"
 #include <signal.h>
@@ -14,26 +15,6 @@
 #include <sys/pidfd.h>
 
 #define MAKING_MS 20000 /* a start takes two milliseconds; a loaded host may be slow */
-
-/* The first free id range; rootless there is one id only and the number means nothing. */
-static int take_slot(struct box *b, struct err *err)
-{
-        struct boxes *all = b->all;
-        for (uint32_t i = 1; i < SLOTS; i++) {
-                if (all->slots[i])
-                        continue;
-                int lock = all->c.host->facts.rootful ? slot_take(i, err) : -1;
-                if (lock == -EAGAIN)
-                        continue;
-                if (all->c.host->facts.rootful && lock < 0)
-                        return lock;
-                b->lock = lock;
-                b->j.slot = i;
-                all->slots[i] = true;
-                return 0;
-        }
-        return err_set(err, -EAGAIN, "all %d id ranges are in use", SLOTS - 1);
-}
 
 /* Answers the asker with the error and kills what there is; the rest happens when it is dead. */
 void box_fail(struct box *b, const struct err *err)
@@ -57,22 +38,37 @@ static void release(struct box *b)
         if (b->failed || b->j.stage != JOURNAL_MAKING)
                 return;
         uint64_t start_id;
-        int fds[4] = {b->command, b->s.inner[0], b->s.inner[1], b->s.inner[2]};
+        bool is_template = b->j.result.profile == BOX_TEMPLATE;
+        int fds[4] = {b->command, is_template ? b->warm.inner : b->s.inner[0], b->s.inner[1],
+                      b->s.inner[2]};
+        uint32_t n_fds = b->j.parent[0] ? 0 : b->tty ? 1 : 4;
+        b->start.main = (uint32_t)b->warm.inner_pid;
+        b->start.orphans = is_template;
         b->j.stage = JOURNAL_RUNNING;
         b->j.released_ms = clock_boot_ms();
         int r = journal_write(b->all->c.host->boxes, &b->j);
         if (r == 0 && !str_eq(b->j.group, b->j.result.id))
                 journal_remove(b->all->c.host->boxes, b->j.group); /* of the pool */
         if (r == 0)
-                r = box_ask(b, INIT_START, &b->start, fds, b->tty ? 1 : 4, &start_id);
+                r = box_ask(b, INIT_START, &b->start, fds, n_fds, &start_id);
         if (r < 0) {
                 b->j.stage = JOURNAL_MAKING;
                 err_sys(&err, r, "starting the command");
                 box_fail(b, &err);
         }
         spawned_close_stdio(&b->s, false, true);
+        if (b->j.parent[0])
+                return; /* the fork gets its command later */
         closep(&b->command);
         b->command = -1;
+}
+
+/* Everything that has to be there is: init or the fork, and the copies in keep. */
+static void release_when_ready(struct box *b)
+{
+        bool main_waits = !b->j.parent[0] || (b->warm.forked && b->warm.waiting);
+        if (b->hello && main_waits && b->keeping == 0)
+                release(b);
 }
 
 static void on_kept(void *ctx, const struct peer_answer *a)
@@ -90,8 +86,8 @@ static void on_kept(void *ctx, const struct peer_answer *a)
         }
         if (b->s.pidfd < 0 && b->keeping == 0)
                 box_ended(b); /* it died meanwhile */
-        else if (b->hello && b->keeping == 0)
-                release(b);
+        else
+                release_when_ready(b);
 }
 
 /* rag has no link to keep: a restarted rag begins its work anew, and the end of its old streams must
@@ -179,6 +175,7 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         j->n_layers = spec->n_layers;
         for (uint32_t i = 0; i < spec->n_layers; i++)
                 memcpy(j->layers[i].key, spec->layers[i].key, sizeof j->layers[i].key);
+        memcpy(j->parent, spec->template, sizeof j->parent);
         j->disk_bytes = spec->disk_bytes;
         j->wall_ms = spec->wall_ms;
         j->idle_ms = spec->idle_ms;
@@ -191,18 +188,47 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         fill_enforcement(b, spec);
 }
 
+/* A template and what is forked from one have a socket for the messages of warm/messages.h. */
+static int open_warm(struct box *b, struct err *err)
+{
+        bool rootful = b->all->c.host->facts.rootful;
+        if (b->j.result.profile != BOX_TEMPLATE && !b->j.parent[0])
+                return 0;
+        if (!rootful)
+                return err_set(err, -ENOTSUP, "templates need the id ranges that only root has");
+        return warm_open(&b->warm, SLOT_BASE + b->j.slot * SLOT_SIZE + BOX_UID, rootful, err);
+}
+
+static int spawn_in(struct box *b, const struct launch_spec *spec, struct err *err)
+{
+        struct box *t;
+        struct nest n;
+        if (!b->j.parent[0])
+                return spawn(b->all->c.host, spec, b->j.slot, NULL, &b->s, err);
+        int r = template_find(b->all, b->j.parent, NULL, &t, err);
+        if (r == 0)
+                r = template_nest(t, b->j.slot, &n, err);
+        if (r < 0)
+                return r;
+        r = spawn(b->all->c.host, spec, b->j.slot, &n, &b->s, err);
+        template_nest_close(&n);
+        return r;
+}
+
 static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
 {
         struct boxes *all = b->all;
         int r = reach_prepare(&b->reach, spec, err);
         if (r == 0)
-                r = take_slot(b, err);
+                r = ids_take(b, err);
+        if (r == 0)
+                r = open_warm(b, err);
         if (r < 0)
                 return r;
         r = journal_write(all->c.host->boxes, &b->j);
         if (r < 0)
                 return err_sys(err, r, "journal");
-        r = spawn(all->c.host, spec, b->j.slot, &b->s, err);
+        r = spawn_in(b, spec, err);
         if (r < 0)
                 journal_remove(all->c.host->boxes, b->j.result.id);
         return r;
@@ -222,27 +248,32 @@ static struct box *make(struct boxes *all, const char *asker, const struct launc
                 return b;
         }
         image_discard(all->c.host, spec->id);
-        all->slots[b->j.slot] = false;
+        ids_give(b);
         box_free(b);
         return NULL;
 }
 
-int box_make_ahead(struct boxes *all, const struct launch_spec *spec, struct err *err)
+int box_make_ahead(struct boxes *all, struct pool_kind *kind, struct err *err)
 {
-        struct box *b = make(all, "", spec, err);
+        struct box *b = make(all, "", &kind->spec, err);
         if (!b)
                 return err->code;
         b->spare = true;
+        b->kind = kind;
         return 0;
 }
 
-static int check_request(struct boxes *all, const struct launch_spec *spec, int command,
-                         struct err *err)
+static int check_request(struct boxes *all, const char *asker, const struct launch_spec *spec,
+                         int command, struct err *err)
 {
         if (!all->c.peer(all->c.peer_ctx, "keep"))
                 return err_set(err, -EAGAIN, "the descriptor store is not there");
         if (spec->cpu_ms && !cgroup_accounts_cpu(all->c.host->cgroups))
                 return err_set(err, -ENOTSUP, "cpu_ms: this host does not say what time it took");
+        struct box *t;
+        int r = spec->template[0] ? template_find(all, spec->template, asker, &t, err) : 0;
+        if (r < 0)
+                return r;
         int64_t size = memfd_sealed_size(command);
         if (size < 8 || size > ARGS_BYTES_MAX)
                 return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
@@ -256,7 +287,7 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         uint64_t received_us = clock_boot_us();
         auto_close int given = command;
         struct box *b = NULL;
-        if (check_request(all, spec, command, &err) == 0)
+        if (check_request(all, asker, spec, command, &err) == 0)
                 b = pool_take(all, spec, &err);
         if (b)
                 prepare(b, asker, spec);
@@ -274,6 +305,14 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         box_keep_init(b, on_kept);
         if (!b->tty)
                 keep_stdio(b);
+        if (spec->profile == BOX_TEMPLATE) {
+                b->keeping++;
+                box_keep_put(b, "warm", &b->warm.socket, 1, on_kept);
+        }
+        snprintf(b->created.enforcement.start, sizeof b->created.enforcement.start, "%s",
+                 spec->template[0] ? "forked"
+                 : b->hello        ? "ahead"
+                                   : "cold");
         if (b->hello && pool_change(b, spec, &err) < 0) /* while keep stores */
                 box_fail(b, &err);
         pool_wanted(all, spec);
@@ -289,6 +328,17 @@ static int take_master(struct box *b, struct link_message *m, struct err *err)
                 keep_stdio(b);
         }
         return r;
+}
+
+static void made(struct box *b)
+{
+        if (!b->spare) {
+                release_when_ready(b);
+                return;
+        }
+        loop_timer_remove(b->timer);
+        b->timer = NULL;
+        pool_ready(b);
 }
 
 void box_hello(struct box *b, struct link_message *m)
@@ -313,12 +363,27 @@ void box_hello(struct box *b, struct link_message *m)
         }
         b->keeping += (uint32_t)r;
         b->hello = true;
-        if (b->spare) {
-                loop_timer_remove(b->timer);
-                b->timer = NULL;
-                pool_ready(b);
-        } else if (b->keeping == 0)
-                release(b);
+        if (b->j.parent[0])
+                template_fork(b);
+        else
+                made(b);
+}
+
+void box_waiting(struct box *b)
+{
+        made(b);
+}
+
+static void answer(struct box *b)
+{
+        b->created.start_us = clock_boot_us() - b->received_us;
+        b->j.result.start_us = b->created.start_us;
+        if (b->rq)
+                peer_reply(b->rq, &b->created, b->s.outer, box_n_outer(b), false);
+        b->rq = NULL;
+        spawned_close_stdio(&b->s, true, false); /* the asker and keep have them */
+        log_info("box.start", kv("id", b->j.result.id), kv("asker", b->j.asker),
+                 kv("us", b->created.start_us));
 }
 
 void box_started(struct box *b, const struct link_message *m)
@@ -333,12 +398,17 @@ void box_started(struct box *b, const struct link_message *m)
                 return;
         }
         box_watch_limits(b, false);
-        b->created.start_us = clock_boot_us() - b->received_us;
-        b->j.result.start_us = b->created.start_us;
-        if (b->rq)
-                peer_reply(b->rq, &b->created, b->s.outer, box_n_outer(b), false);
-        b->rq = NULL;
-        spawned_close_stdio(&b->s, true, false); /* the asker and keep have them */
-        log_info("box.start", kv("id", b->j.result.id), kv("asker", b->j.asker),
-                 kv("us", b->created.start_us));
+        if (b->j.result.profile == BOX_TEMPLATE)
+                template_started(b);
+        if (!b->j.parent[0])
+                answer(b);
+        else if (template_go(b, &err) < 0)
+                box_fail(b, &err);
+}
+
+void box_gone(struct box *b)
+{
+        closep(&b->command);
+        b->command = -1;
+        answer(b);
 }

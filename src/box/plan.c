@@ -140,6 +140,14 @@ static void plan_program(struct plan *p, const struct launch_spec *spec,
         const char *path = spec->profile == BOX_PARSE   ? ".paddock/parse"
                            : spec->profile == BOX_FILES ? ".paddock/files"
                                                         : NULL;
+        if (spec->profile == BOX_TEMPLATE) {
+                if (!image_rooted(spec))
+                        add_dir(p, ".paddock/warm", 0755, false);
+                add_tree(p, ".paddock/warm", TREE_PROGRAM);
+                for (size_t i = 0; i < p->n; i++)
+                        if (p->steps[i].kind == PLAN_PROC)
+                                p->steps[i].n = TEMPLATE_SLOTS;
+        }
         if (spec->profile == BOX_BUILD && facts->unpack)
                 add_tree(p, ".paddock/unpack", TREE_PROGRAM);
         if (!path)
@@ -152,6 +160,8 @@ const char *plan_filter(const struct launch_spec *spec)
 {
         if (spec->profile == BOX_BUILD)
                 return "build";
+        if (spec->profile == BOX_TEMPLATE)
+                return "template";
         return spec->network == BOX_NET_PROXY ? "sandbox-proxy" : "sandbox";
 }
 

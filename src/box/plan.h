@@ -26,18 +26,18 @@ enum plan_tree {
 };
 
 enum plan_kind {
-        PLAN_ROOT,     /* new tmpfs of `bytes`, everything below is relative to it */
-        PLAN_IMAGE,    /* tree number `tree` as the root */
-        PLAN_DIR,      /* directory `path`, `mode`; owned by the command if `own`; in an image it
+        PLAN_ROOT,  /* new tmpfs of `bytes`, everything below is relative to it */
+        PLAN_IMAGE, /* tree number `tree` as the root */
+        PLAN_DIR,   /* directory `path`, `mode`; owned by the command if `own`; in an image it
                           may be there */
-        PLAN_FILE,     /* empty file, a place to mount on */
-        PLAN_LINK,     /* symbolic link `path` -> `text` */
-        PLAN_TREE,     /* attach tree number `tree` at `path` */
-        PLAN_VIEW,     /* attach a writable view of the root's directory `text` at `path` */
-        PLAN_PROC,     /* new /proc of the pid namespace, read-only, others' processes hidden */
-        PLAN_PTS,      /* new devpts */
-        PLAN_MASK,     /* hide the file or directory `path` */
-        PLAN_SEAL,     /* the root becomes read-only */
+        PLAN_FILE,  /* empty file, a place to mount on */
+        PLAN_LINK,  /* symbolic link `path` -> `text` */
+        PLAN_TREE,  /* attach tree number `tree` at `path` */
+        PLAN_VIEW,  /* attach a writable view of the root's directory `text` at `path` */
+        PLAN_PROC, /* n: user namespaces that may be made inside. New /proc of the pid namespace, read-only, others' processes hidden */
+        PLAN_PTS,  /* new devpts */
+        PLAN_MASK, /* hide the file or directory `path` */
+        PLAN_SEAL, /* the root becomes read-only */
         PLAN_PIVOT,    /* it becomes "/", the old one goes */
         PLAN_HOSTNAME, /* `text` */
         PLAN_LOOPBACK,

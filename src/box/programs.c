@@ -34,17 +34,41 @@ static int copy_of(int dir, const char *path, const char *name, int *ret_memfd, 
         return fd < 0 ? err_sys(err, -errno, "copy of %s", path) : fd;
 }
 
-int programs_copy(int dir, const char *libexec, int ret[3], int *ret_files, struct err *err)
+static void beside_us(const char *libexec, char *ret, size_t size)
 {
-        static const char *const names[] = {"parse", "files", "unpack"};
-        char self[4096], path[4200];
+        char self[4096];
         ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
         self[n < 0 ? 0 : n] = 0;
         char *slash = strrchr(self, '/');
         if (slash)
                 *slash = 0;
+        snprintf(ret, size, "%s", libexec ? libexec : self);
+}
+
+int programs_copy_warm(int dir, const char *libexec, struct err *err)
+{
+        static const char *const names[] = {"libwarm.so", "python.py"};
+        char at[4096], path[4200];
+        beside_us(libexec, at, sizeof at);
+        if (mkdirat(dir, "warm", 0755) < 0 || fchmodat(dir, "warm", 0755, 0) < 0)
+                return err_sys(err, -errno, "warm");
+        auto_close int warm = dir_open_at(dir, "warm");
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                snprintf(path, sizeof path, "%s/warm/%s", at, names[i]);
+                auto_close int fd = copy_of(warm, path, names[i], NULL, err);
+                if (fd < 0)
+                        return fd == -ENOENT ? 0 : fd;
+        }
+        return 0;
+}
+
+int programs_copy(int dir, const char *libexec, int ret[3], int *ret_files, struct err *err)
+{
+        static const char *const names[] = {"parse", "files", "unpack"};
+        char at[4096], path[4200];
+        beside_us(libexec, at, sizeof at);
         for (size_t i = 0; i < 3; i++) {
-                snprintf(path, sizeof path, "%s/%s", libexec ? libexec : self, names[i]);
+                snprintf(path, sizeof path, "%s/%s", at, names[i]);
                 ret[i] = copy_of(dir, path, names[i], i == 1 ? ret_files : NULL, err);
                 if (ret[i] < 0 && ret[i] != -ENOENT)
                         return ret[i];

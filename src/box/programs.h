@@ -7,3 +7,6 @@
  * once more, in a sealed memfd, for sandboxes that do not have its path; -1. */
 MUST_CHECK int programs_copy(int dir, const char *libexec, int ret[3], int *ret_files,
                              struct err *err);
+/* The directory `warm` below dir with libwarm.so and the loaders; without them there are no
+ * templates. */
+MUST_CHECK int programs_copy_warm(int dir, const char *libexec, struct err *err);

@@ -105,11 +105,13 @@ static int attach_new(int root, const char *type, const struct mount_option *o, 
 }
 
 /* What is written through the sandbox's own /proc while it still can be: no user namespace may be
- * made inside, whatever the system-call filter thinks of it, and the host's out-of-memory killer
+ * made inside (but those that launch makes in a template), whatever the system-call filter thinks, and the host's out-of-memory killer
  * takes a sandbox before anything of the host. */
-static int write_proc(int proc, struct err *err)
+static int write_proc(int proc, uint32_t namespaces, struct err *err)
 {
-        int r = file_poke_at(proc, "sys/user/max_user_namespaces", "0");
+        char text[16];
+        snprintf(text, sizeof text, "%u", namespaces);
+        int r = file_poke_at(proc, "sys/user/max_user_namespaces", text);
         if (r < 0)
                 return err_sys(err, r, "user namespaces inside");
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* for the file to be ours */
@@ -119,15 +121,15 @@ static int write_proc(int proc, struct err *err)
                                      : 0; /* it is higher */
 }
 
-static int make_proc(int root, const char *path, struct err *err)
+static int make_proc(int root, const struct plan_step *s, struct err *err)
 {
         static const struct mount_option hide[] = {{"hidepid", "invisible"}, {NULL, NULL}};
         const int attrs = MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC;
         auto_close int proc = mount_new("proc", hide, attrs, err);
-        int r = proc < 0 ? proc : write_proc(proc, err);
+        int r = proc < 0 ? proc : write_proc(proc, s->n, err);
         if (r == 0)
                 r = mount_set(proc, attrs | MOUNT_RO, err);
-        return r < 0 ? r : mount_attach(proc, root, path, err);
+        return r < 0 ? r : mount_attach(proc, root, s->path, err);
 }
 
 static int limit(int what, rlim_t most, struct err *err)
@@ -250,7 +252,7 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
         case PLAN_VIEW:
                 return attach_copy(*root, p->text, p->path, err);
         case PLAN_PROC:
-                return make_proc(*root, p->path, err);
+                return make_proc(*root, p, err);
         case PLAN_PTS:
                 return attach_new(*root, "devpts", pts, MOUNT_NOSUID | MOUNT_NOEXEC, p->path, err);
         case PLAN_MASK:
@@ -308,6 +310,8 @@ static int begin(const struct setup *s, struct err *err)
         int r = cgroup_enter(s->doors, err);
         if (r < 0)
                 return r;
+        if (s->door_v2 >= 0 && write(s->door_v2, "0", 1) != 1)
+                return err_sys(err, -errno, "entering the control group");
         if (unshare(CLONE_NEWCGROUP) < 0)
                 return err_sys(err, -errno, "cgroup namespace");
         if (s->ranged) { /* for the parent, who is no more than us, to write our maps */

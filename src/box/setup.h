@@ -14,6 +14,7 @@ struct setup {
         bool rootful;      /* 0 of the new user namespace is mapped: take it while mounting */
         uint32_t uid, gid; /* rootless: ours, in the parent's user namespace */
         int doors[CGROUP_CONTROLLERS]; /* of its control groups */
+        int door_v2;                   /* where it was not born in the v2 group; -1 */
 };
 
 /* Waits for one byte on `control` (the maps are written), executes the plan and

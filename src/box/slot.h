@@ -6,6 +6,6 @@
 
 #define SLOT_FILE "/run/paddock-ids"
 
-/* Takes the slot: a descriptor; closing every copy of it gives the slot back. -EAGAIN: another
- * installation has it. */
-MUST_CHECK int slot_take(uint32_t slot, struct err *err);
+/* Takes n slots in a row: a descriptor; closing every copy of it gives them back. -EAGAIN: another
+ * installation has one. */
+MUST_CHECK int slot_take(uint32_t slot, uint32_t n, struct err *err);

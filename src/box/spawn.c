@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -43,9 +44,10 @@ int spawn_pipes(const struct box_host *h, uint32_t slot, int inner[3], int outer
 
 /* Rootful: the sandbox's own range. An ordinary user's child writes its map itself: its /proc files
  * are not ours to open while it is not dumpable. */
-static int write_maps(struct box_host *h, pid_t pid, int control, uint32_t slot, struct err *err)
+static int write_maps(struct box_host *h, pid_t pid, int control, uint32_t slot, uint32_t n_slots,
+                      struct err *err)
 {
-        struct ns_map range = {0, SLOT_BASE + slot * SLOT_SIZE, SLOT_SIZE};
+        struct ns_map range = {0, SLOT_BASE + slot * SLOT_SIZE, n_slots * SLOT_SIZE};
         uint32_t first = host_range(h, slot);
         char c;
         if (h->facts.rootful)
@@ -57,9 +59,10 @@ static int write_maps(struct box_host *h, pid_t pid, int control, uint32_t slot,
         return ns_write_mixed(pid, first, SLOT_SIZE, BOX_UID, h->uid, h->gid, err);
 }
 
-static int admit(struct box_host *h, struct spawned *s, uint32_t slot, struct err *err)
+static int admit(struct box_host *h, struct spawned *s, uint32_t slot, uint32_t n_slots,
+                 struct err *err)
 {
-        int r = write_maps(h, s->pid, s->control, slot, err);
+        int r = n_slots ? write_maps(h, s->pid, s->control, slot, n_slots, err) : 0;
         if (r == 0 && send(s->control, "", 1, MSG_NOSIGNAL) != 1)
                 r = err_sys(err, -errno, "the new process");
         return r < 0 ? r : fd_nonblock(s->control, true);
@@ -67,15 +70,18 @@ static int admit(struct box_host *h, struct spawned *s, uint32_t slot, struct er
 
 static void kill_child(struct spawned *s)
 {
-        kill(s->pid, SIGKILL); /* our child, not yet reaped */
-        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+        pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR) /* ours, unless in a template */
                 ;
         closep(&s->pidfd);
 }
 
 static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
-                      const int trees[TREE_MAX], struct spawned *s, struct err *err)
+                      const struct nest *nest, const int trees[TREE_MAX], struct spawned *s,
+                      struct err *err)
 {
+        const uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
+                               CLONE_NEWIPC | CLONE_NEWUTS;
         CLEANUP(plan_freep) struct plan *plan = plan_new(spec, &h->facts);
         auto_close int cgroup = cgroup_open(h->cgroups, spec->id);
         int pair[2], doors[CGROUP_CONTROLLERS];
@@ -98,9 +104,10 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
         if (r < 0)
                 return r;
         memcpy(setup.doors, doors, sizeof setup.doors);
-        s->pid = ns_fork(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-                                 CLONE_NEWUTS,
-                         cgroup, &s->pidfd, err);
+        auto_close int door = nest ? cgroup_door_v2(h->cgroups, spec->id) : -1;
+        setup.door_v2 = door;
+        s->pid = nest ? nest_fork(nest, flags, &s->pidfd, err)
+                      : ns_fork(flags, cgroup, &s->pidfd, err);
         if (s->pid == 0) {
                 close(s->control); /* ours would keep theirs from ever ending */
                 setup_run(&setup);
@@ -109,14 +116,14 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
                 closep(&doors[i]);
         if (s->pid < 0)
                 return s->pid;
-        r = admit(h, s, slot, err);
+        r = admit(h, s, slot, nest ? 0 : spec->profile == BOX_TEMPLATE ? TEMPLATE_SLOTS : 1, err);
         if (r < 0)
                 kill_child(s);
         return r;
 }
 
-int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot, struct spawned *ret,
-          struct err *err)
+int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
+          const struct nest *nest, struct spawned *ret, struct err *err)
 {
         struct spawned s = {0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
         struct cgroup_limits limits = {spec->memory_bytes, spec->pids ? spec->pids + 1 : 0,
@@ -129,7 +136,7 @@ int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot, str
         if (r == 0) {
                 r = spec->tty ? 0 : spawn_pipes(h, slot, s.inner, s.outer, err);
                 if (r == 0)
-                        r = fork_child(h, spec, slot, trees, &s, err);
+                        r = fork_child(h, spec, slot, nest, trees, &s, err);
                 host_close_trees(trees);
         }
         if (r == 0) {

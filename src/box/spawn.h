@@ -2,6 +2,7 @@
  * child may go on by itself. `setup` is the other side. */
 #pragma once
 #include "box/host.h"
+#include "box/nest.h"
 
 struct spawned {
         pid_t pid;
@@ -12,10 +13,11 @@ struct spawned {
         int inner[3]; /* the other ends, for init */
 };
 
-/* On failure everything is undone, cgroups included. The child is on its way afterwards: it sends
+/* nest: the namespaces of a template that it is made in; NULL: the host's. On failure everything
+ * is undone, cgroups included. The child is on its way afterwards: it sends
  * INIT_FAILED, or INIT_HELLO from init. */
 MUST_CHECK int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
-                     struct spawned *ret, struct err *err);
+                     const struct nest *nest, struct spawned *ret, struct err *err);
 /* Three pipes for a command's stdio, owned by its user so that /dev/stdout can be opened inside. */
 MUST_CHECK int spawn_pipes(const struct box_host *h, uint32_t slot, int inner[3], int outer[3],
                            struct err *err);

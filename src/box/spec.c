@@ -94,7 +94,8 @@ static int check_layers(const struct launch_spec *s, struct err *err)
 {
         if (s->n_layers > BOX_LAYERS_MAX)
                 return bad(err, "layers", "at most 64");
-        if ((s->n_layers || s->disk_backed) && s->profile != BOX_RUN && s->profile != BOX_BUILD)
+        if ((s->n_layers || s->disk_backed) && s->profile != BOX_RUN && s->profile != BOX_BUILD &&
+            s->profile != BOX_TEMPLATE)
                 return bad(err, "layers, disk_backed", "none for a program of ours");
         for (uint32_t i = 0; i < s->n_layers; i++) {
                 if (!layer_key_valid(s->layers[i].key))
@@ -167,8 +168,18 @@ int spec_check(const struct launch_spec *s, struct err *err)
                 return bad(err, "hostname", "a name of [a-z0-9-]");
         if (s->owner[0] && !str_is_name(s->owner))
                 return bad(err, "owner", "a name of [a-z0-9-]");
-        if (s->profile < BOX_RUN || s->profile > BOX_BUILD)
-                return bad(err, "profile", "run, parse, files or build");
+        if (s->profile < BOX_RUN || s->profile > BOX_TEMPLATE)
+                return bad(err, "profile", "run, parse, files, build or template");
+        if (s->template[0] && !id_valid(s->template))
+                return bad(err, "template", "an id");
+        if (s->template[0] && (s->profile != BOX_RUN || s->tty || s->disk_backed ||
+                               s->network != BOX_NET_NONE || s->n_secrets || s->n_gpus))
+                return err_set(
+                        err, -ENOTSUP,
+                        "template: a forked sandbox has no terminal, no network, no secrets, "
+                        "no GPU and no disk-backed files");
+        if (s->profile == BOX_TEMPLATE && (s->tty || s->n_mounts || s->network != BOX_NET_NONE))
+                return bad(err, "profile", "a template without terminal, volumes and network");
         if (s->network > BOX_NET_OPEN)
                 return bad(err, "network", "none, proxy or open");
         int r = check_workdir(s->workdir, err);

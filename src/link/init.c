@@ -9,8 +9,12 @@ static const struct wire_field failed_fields[] = {WIRE_I64(struct init_failed, c
 static const struct wire_field path_fields[] = {WIRE_STR(struct init_path, path), WIRE_END};
 static const struct wire_type path = {"path", sizeof(struct init_path), path_fields};
 static const struct wire_field start_fields[] = {
-        WIRE_U64(struct init_start, wall_ms), WIRE_STR(struct init_start, workdir),
-        WIRE_LIST(struct init_start, writable, n_writable, &path), WIRE_END};
+        WIRE_U64(struct init_start, wall_ms),
+        WIRE_STR(struct init_start, workdir),
+        WIRE_U32(struct init_start, main),
+        WIRE_U32(struct init_start, orphans),
+        WIRE_LIST(struct init_start, writable, n_writable, &path),
+        WIRE_END};
 static const struct wire_field started_fields[] = {WIRE_U32(struct init_started, pid), WIRE_END};
 static const struct wire_field signal_fields[] = {WIRE_U32(struct init_signal, signal), WIRE_END};
 static const struct wire_field stop_fields[] = {WIRE_U64(struct init_stop, grace_ms), WIRE_END};
@@ -33,6 +37,13 @@ static const struct wire_field exec_exited_fields[] = {WIRE_STR(X, exec),      W
                                                        WIRE_U64(X, run_ms),    WIRE_END};
 #undef X
 
+static const struct wire_field main_ended_fields[] = {WIRE_U32(struct init_main_ended, status),
+                                                      WIRE_END};
+static const struct wire_field orphan_fields[] = {WIRE_U32(struct init_orphan, pid),
+                                                  WIRE_U32(struct init_orphan, status), WIRE_END};
+static const struct wire_type main_ended = {"main_ended", sizeof(struct init_main_ended),
+                                            main_ended_fields};
+static const struct wire_type orphan = {"orphan", sizeof(struct init_orphan), orphan_fields};
 static const struct wire_type hello = {"hello", sizeof(struct init_hello), hello_fields};
 static const struct wire_type place = {"place", sizeof(struct init_place), place_fields};
 static const struct wire_type listening = {"listening", sizeof(struct init_listening),
@@ -62,6 +73,8 @@ static const struct link_verb verbs[] = {
         {INIT_EXEC_EXITED, "exec-exited", &exec_exited, NULL, 0, 0},
         {INIT_EXEC_FIND, "exec-find", &exec_id, &started, 0, 0},
         {INIT_PLACE, "place", &place, NULL, 1, 0},
+        {INIT_MAIN_ENDED, "main-ended", &main_ended, NULL, 0, 0},
+        {INIT_ORPHAN, "orphan", &orphan, NULL, 0, 0},
         {INIT_LISTENING, "listening", &listening, NULL, 2, 0},
 };
 const struct link_spec init_link = {"init", 2, verbs, ARRAY_LEN(verbs), 1};

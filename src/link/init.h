@@ -28,6 +28,8 @@ enum init_verb {
         INIT_EXEC_EXITED, /* event, init -> launch */
         INIT_EXEC_FIND,   /* launch -> init: -ENOENT, the text is its id: it is not running */
         INIT_PLACE = 33,  /* event, before HELLO: init_place + [where a secret is to be written] */
+        INIT_MAIN_ENDED,  /* event, launch -> init: the main command was another's child: its end */
+        INIT_ORPHAN,      /* event, init of a template -> launch: it reaped a process */
         INIT_LISTENING = 32, /* event, before HELLO: [listening sockets of its network namespace] */
 };
 #define INIT_EXECS_SINCE 2 /* the version that knows EXEC and a START without a main command */
@@ -47,12 +49,22 @@ struct init_failed {
         int64_t code; /* negative errno */
         char text[256];
 };
+struct init_main_ended {
+        uint32_t status; /* of waitpid */
+};
+struct init_orphan {
+        uint32_t pid; /* as the template counts */
+        uint32_t status;
+};
 struct init_path {
         char path[128]; /* absolute, inside */
 };
 struct init_start {
         uint64_t wall_ms; /* 0 = no limit */
         char workdir[PATH_TEXT_MAX + 1];
+        uint32_t main;    /* a pid: the main command is there already, forked from a template; START
+                             has no descriptors then */
+        uint32_t orphans; /* 1: a template, whose init says whom it reaped */
         /* Landlock, applied before the command is started: read and execute everywhere, write only
          * below these. */
         uint32_t n_writable;

@@ -19,6 +19,7 @@ enum launch_verb {
         LAUNCH_CREATE = 1, /* launch_spec + [command memfd] -> launch_created + [in, out, err]; a
                               terminal: [master] */
         LAUNCH_EXITED,     /* event: launch_result, to the asker that created it */
+        LAUNCH_READY,      /* event: launch_id: the template may be forked from */
         LAUNCH_QUERY,      /* launch_id -> launch_result; -ENOENT */
         LAUNCH_SIGNAL,     /* launch_signal -> launch_empty: to the main process */
         LAUNCH_STOP,       /* launch_stop -> launch_empty: TERM, then all killed after the grace */
@@ -41,7 +42,9 @@ enum launch_verb {
         LAUNCH_LAYER_LIST,    /* launch_empty -> launch_layer parts, the last with an empty key */
 };
 
-enum launch_profile { BOX_RUN = 1, BOX_PARSE, BOX_FILES, BOX_BUILD };
+enum launch_profile { BOX_RUN = 1, BOX_PARSE, BOX_FILES, BOX_BUILD, BOX_TEMPLATE };
+/* BOX_TEMPLATE: a warm process (box/warm/messages.h) that other sandboxes are forked from. CREATE from
+ * it is -EAGAIN before READY; its STOP is -EBUSY while they run, and they end with it. */
 enum launch_network { BOX_NET_NONE, BOX_NET_PROXY, BOX_NET_OPEN };
 enum launch_program { EXEC_COMMAND, EXEC_FILES /* our program `files`, its root "/" */ };
 enum launch_state { BOX_RUNNING = 1, BOX_ENDED };
@@ -86,9 +89,10 @@ struct launch_gpu {
 };
 struct launch_spec {
         char id[ID_TEXT_LEN + 1];
-        char image[NAME_TEXT_MAX + 1]; /* "host", or a name for the layers */
-        char driver[16];               /* "" = "ns"; "runsc" */
-        char owner[NAME_TEXT_MAX + 1]; /* for vault and for limits */
+        char image[NAME_TEXT_MAX + 1];  /* "host", or a name for the layers */
+        char driver[16];                /* "" = "ns"; "runsc" */
+        char template[ID_TEXT_LEN + 1]; /* forked from that sandbox, of the same image; "" none */
+        char owner[NAME_TEXT_MAX + 1];  /* for vault and for limits */
         char hostname[NAME_TEXT_MAX + 1];
         char workdir[PATH_TEXT_MAX + 1]; /* "" = /work */
         uint32_t profile;                /* enum launch_profile */
@@ -124,6 +128,7 @@ struct launch_enforcement {
         char seccomp[65];      /* SHA-256 of the compiled filter */
         char cgroup[16];       /* "v2" "v1" "hybrid" "none" */
         char network[16];      /* "none" */
+        char start[16];        /* "cold"; "ahead": from the pool; "forked": from a template */
         char disk[16];         /* what holds the disk limit: "tmpfs" */
         char missing[256];     /* layers that could not be had, comma-separated; "" none */
         uint64_t capabilities; /* effective | permitted | bounding of the command; 0 */
@@ -144,6 +149,7 @@ struct launch_result {
         uint32_t exit_code; /* BOX_EXITED */
         uint32_t signal;    /* BOX_SIGNAL, BOX_KILLED */
         uint32_t profile;
+        uint32_t ready;    /* BOX_TEMPLATE: READY was told */
         char cause[256];   /* BOX_LOST */
         uint64_t start_us; /* from the request read to the command released */
         uint64_t run_ms;   /* released to ended */

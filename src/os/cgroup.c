@@ -330,6 +330,13 @@ int cgroup_doors(const struct cgroup_host *h, const char *name, int ret[CGROUP_C
         return 0;
 }
 
+int cgroup_door_v2(const struct cgroup_host *h, const char *name)
+{
+        char path[CGROUP_NAME_BYTES + 16];
+        snprintf(path, sizeof path, "%s/cgroup.procs", name);
+        return h->v2 < 0 ? -1 : openat(h->v2, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
 int cgroup_enter(const int doors[CGROUP_CONTROLLERS], struct err *err)
 {
         for (int c = 0; c < CGROUP_CONTROLLERS; c++)

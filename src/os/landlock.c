@@ -75,7 +75,7 @@ static int add_rule(int ruleset, const struct landlock_rule *rule, uint64_t hand
         return 0;
 }
 
-int landlock_apply(const struct landlock_rule *rules, bool deny_tcp, struct err *err)
+int landlock_apply(const struct landlock_rule *rules, int flags, struct err *err)
 {
         int abi = landlock_abi();
         if (abi == 0)
@@ -84,11 +84,11 @@ int landlock_apply(const struct landlock_rule *rules, bool deny_tcp, struct err 
         size_t size = sizeof attr.fs; /* an older kernel refuses a longer struct */
         if (abi >= 4) {
                 size = offsetof(struct ruleset_attr, scoped);
-                attr.net = deny_tcp ? NET_BIND_TCP | NET_CONNECT_TCP : 0;
+                attr.net = flags & LANDLOCK_DENY_TCP ? NET_BIND_TCP | NET_CONNECT_TCP : 0;
         }
         if (abi >= 6) {
                 size = sizeof attr;
-                attr.scoped = SCOPE_ABSTRACT | SCOPE_SIGNAL;
+                attr.scoped = SCOPE_ABSTRACT | (flags & LANDLOCK_FREE_SIGNALS ? 0 : SCOPE_SIGNAL);
         }
         auto_close int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
         if (ruleset < 0)

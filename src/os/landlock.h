@@ -10,7 +10,11 @@ struct landlock_rule {
 
 /* The ABI of the running kernel, 0 when there is none. */
 int landlock_abi(void);
-/* Restricts the calling thread and its children to the rules (ends with {NULL, 0}), TCP bind and
- * connect, abstract sockets and signals out of the domain where the ABI has them. Returns the ABI
- * that was used, 0 when the kernel has no Landlock. */
-MUST_CHECK int landlock_apply(const struct landlock_rule *rules, bool deny_tcp, struct err *err);
+enum landlock_flag {
+        LANDLOCK_DENY_TCP = 1,    /* bind and connect */
+        LANDLOCK_FREE_SIGNALS = 2 /* to processes that are not below the caller as well */
+};
+/* Restricts the calling thread and its children to the rules (ends with {NULL, 0}), abstract sockets
+ * and signals to the domain, where the ABI has them. Returns the ABI that was used, 0 when the
+ * kernel has no Landlock. */
+MUST_CHECK int landlock_apply(const struct landlock_rule *rules, int flags, struct err *err);

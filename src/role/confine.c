@@ -23,7 +23,7 @@ static int landlock(const struct role_row *row, struct err *err)
         for (char *p; n + 1 < RULES_MAX && (p = strsep(&rest, " "));)
                 if (*p)
                         rules[n++] = (struct landlock_rule){p, LANDLOCK_READ};
-        return landlock_apply(rules, row->net == ROLE_NET_NONE, err);
+        return landlock_apply(rules, row->net == ROLE_NET_NONE ? LANDLOCK_DENY_TCP : 0, err);
 }
 
 int role_confine(const struct role_row *row, int *ret_landlock, struct err *err)

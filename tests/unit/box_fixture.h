@@ -107,8 +107,14 @@ static void fx_exec_exited(void *ctx, struct peer_request *rq UNUSED, const void
         f->exec_ended = *(const struct launch_exec_result *)req;
         f->exec_exited = true;
 }
-static const struct peer_handler fx_asker_handlers[] = {
-        {LAUNCH_EXITED, fx_exited}, {LAUNCH_EXEC_EXITED, fx_exec_exited}, {0, NULL}};
+static void fx_ready_told(void *ctx UNUSED, struct peer_request *rq UNUSED, const void *req UNUSED,
+                          int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+}
+static const struct peer_handler fx_asker_handlers[] = {{LAUNCH_READY, fx_ready_told},
+                                                        {LAUNCH_EXITED, fx_exited},
+                                                        {LAUNCH_EXEC_EXITED, fx_exec_exited},
+                                                        {0, NULL}};
 static const struct peer_ops fx_asker_ops = {&launch_link, fx_asker_handlers, NULL};
 
 static struct peer *fx_peer(void *ctx, const char *name)
@@ -343,11 +349,10 @@ static void fx_drain(int fd, char *to, size_t size)
 }
 
 /* Runs `sh -c script` to its end. */
-static struct outcome *fx_sh_spec(struct fixture *f, const struct launch_spec *s,
-                                  const char *script)
+static struct outcome *fx_run_spec(struct fixture *f, const struct launch_spec *s,
+                                   const char *const *argv)
 {
         struct outcome *o = xcalloc(1, sizeof *o);
-        const char *const argv[] = {"/bin/sh", "-c", script, NULL};
         if (fx_create(f, s, argv) < 0)
                 test_failed(__FILE__, __LINE__, "create: %s", f->error);
         o->created = f->created;
@@ -358,6 +363,12 @@ static struct outcome *fx_sh_spec(struct fixture *f, const struct launch_spec *s
         fx_drain(f->stdio[1], o->out, sizeof o->out);
         fx_drain(f->stdio[2], o->err, sizeof o->err);
         return o;
+}
+static struct outcome *fx_sh_spec(struct fixture *f, const struct launch_spec *s,
+                                  const char *script)
+{
+        const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+        return fx_run_spec(f, s, argv);
 }
 UNUSED static void stop_now(struct fixture *f, const char *id)
 {
@@ -392,7 +403,7 @@ UNUSED static void fx_fill_pool(struct fixture *f)
 {
         struct launch_spec any = fx_spec();
         pool_wanted(f->boxes, &any);
-        for (int i = 0; f->boxes->pool.ready < fx_ready; i++) {
+        for (int i = 0; pool_size(f->boxes, &any) < fx_ready; i++) {
                 CHECK_INT(i, <, 1000);
                 fx_settle(f, 10);
         }

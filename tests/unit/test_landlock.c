@@ -42,7 +42,7 @@ static void restrict_and_try(void)
                                         {"/usr", LANDLOCK_READ},
                                         {NULL, 0}};
         struct err err = {0};
-        CHECK_INT(landlock_apply(rules, true, &err), ==, landlock_abi());
+        CHECK_INT(landlock_apply(rules, LANDLOCK_DENY_TCP, &err), ==, landlock_abi());
         CHECK_INT(open("ro/file", O_RDONLY), >=, 0);
         CHECK_INT(open("ro/file", O_WRONLY), >=, 0); /* the rule for the file itself */
         CHECK_INT(open("ro/new", O_CREAT | O_WRONLY, 0600), ==, -1);
@@ -65,7 +65,7 @@ TEST(rules_grant_what_they_say_and_nothing_else)
 static void try_tcp(void)
 {
         struct landlock_rule rules[] = {{"/", LANDLOCK_READ}, {NULL, 0}};
-        CHECK_INT(landlock_apply(rules, true, NULL), >=, 4);
+        CHECK_INT(landlock_apply(rules, LANDLOCK_DENY_TCP, NULL), >=, 4);
         int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
         CHECK_INT(bind(s, (struct sockaddr *)&a, sizeof a), ==, -1);
@@ -88,7 +88,7 @@ static void stack_many(void)
         struct err err = {0};
         int r = 0;
         for (int i = 0; i < 20 && r >= 0; i++)
-                r = landlock_apply(rules, false, &err);
+                r = landlock_apply(rules, 0, &err);
         CHECK_INT(r, ==, -E2BIG); /* sixteen layers are the kernel's limit */
         CHECK_CONTAINS(err_text(&err), "landlock");
 }

@@ -372,22 +372,22 @@ TEST(a_range_that_another_installation_holds_is_left_alone)
         struct launch_spec s[2] = {fx_spec(), fx_spec()};
         CHECK_INT(fx_create(f, &s[0], argv), ==, 0);
         uint32_t mine = box_find(f->boxes, s[0].id)->j.slot;
-        CHECK_INT(slot_take(mine, NULL), ==, -EAGAIN);
+        CHECK_INT(slot_take(mine, 1, NULL), ==, -EAGAIN);
         fx_crash(f); /* keep has a copy of the lock */
-        CHECK_INT(slot_take(mine, NULL), ==, -EAGAIN);
+        CHECK_INT(slot_take(mine, 1, NULL), ==, -EAGAIN);
         fx_begin(f);
         fx_settle(f, 100);
         CHECK_INT(box_find(f->boxes, s[0].id)->lock, >=, 0);
         auto_close int theirs = -EAGAIN;
         uint32_t slot = mine;
         while (theirs == -EAGAIN)
-                theirs = slot_take(++slot, NULL);
+                theirs = slot_take(++slot, 1, NULL);
         CHECK_INT(fx_create(f, &s[1], argv), ==, 0);
         CHECK_INT(box_find(f->boxes, s[1].id)->j.slot, !=, slot);
         stop_now(f, s[0].id);
         stop_now(f, s[1].id);
         fx_settle(f, 100);
-        auto_close int again = slot_take(mine, NULL);
+        auto_close int again = slot_take(mine, 1, NULL);
         CHECK_INT(again, >=, 0);
         fx_free(f);
 }
@@ -570,7 +570,7 @@ TEST(what_was_half_made_is_swept_as_lost)
         struct journal j = {.stage = JOURNAL_MAKING, .slot = 1, .asker = "api"};
         snprintf(j.result.id, sizeof j.result.id, "%s", s.id);
         CHECK_INT(journal_write(f->host->boxes, &j), ==, 0);
-        if (spawn(f->host, &s, 1, &half, &err) < 0)
+        if (spawn(f->host, &s, 1, NULL, &half, &err) < 0)
                 test_failed(__FILE__, __LINE__, "%s", err_text(&err));
         /* And a record that cannot be read. */
         auto_close int torn = openat(f->host->boxes, id_new().s, O_CREAT | O_WRONLY, 0600);
@@ -631,7 +631,7 @@ TEST(a_start_that_fails_at_any_point_leaves_nothing)
                 CHECK_INT(most, <, before + 64);
                 low = (struct rlimit){most, full.rlim_max};
                 CHECK_INT(setrlimit(RLIMIT_NOFILE, &low), ==, 0);
-                r = spawn(f->host, &s, 1, &made, &err);
+                r = spawn(f->host, &s, 1, NULL, &made, &err);
                 CHECK_INT(setrlimit(RLIMIT_NOFILE, &full), ==, 0);
                 if (r == 0) { /* all of it fits: the child may still fail, and then says so */
                         spawned_close_stdio(&made, true, true);

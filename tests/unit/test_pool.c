@@ -36,6 +36,9 @@ TEST(its_record_is_that_of_any_other)
         CHECK_INT(f->boxes->pool.hits, ==, 1);
         struct launch_enforcement *a = &ahead->created.enforcement, *c = &cold->created.enforcement;
         CHECK(strcmp(a->ids, c->ids) != 0);
+        CHECK_STR(a->start, "ahead");
+        CHECK_STR(c->start, "cold");
+        memcpy(a->start, c->start, sizeof a->start);
         memcpy(a->ids, c->ids, sizeof a->ids);
         CHECK_INT(memcmp(a, c, sizeof *a), ==, 0);
         free(ahead);

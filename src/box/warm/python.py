@@ -1,5 +1,5 @@
 # The warm process of a Python template: imports what it is told to, then forks on request
-# (box/warm/warm.h). Arguments: the path of libwarm.so, then names of modules.
+# (box/warm/messages.h). Arguments: the path of libwarm.so, then names of modules.
 import ctypes
 import gc
 import importlib

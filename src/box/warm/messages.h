@@ -1,4 +1,4 @@
-/* warm.h - between launch and a warm process ("zygote") of a template, and between launch and each
+/* messages.h - between launch and a warm process ("zygote") of a template, and between launch and each
  * child that waits. Messages on SEQPACKET sockets, in the layout of this header: both sides are of
  * one build. What comes from inside is hostile to launch: sizes and numbers are checked, and what a
  * child is allowed is read from the kernel, never from its words.
@@ -28,7 +28,7 @@
 
 #define WARM_NS         7 /* user, mount, pid, net, ipc, uts, cgroup: in that order */
 #define WARM_FIXED_FDS  (WARM_NS + 4)
-#define WARM_DOORS_MAX  4
+#define WARM_DOORS_MAX  6 /* of every v1 controller and of v2 */
 #define WARM_FDS_MAX    (WARM_FIXED_FDS + WARM_DOORS_MAX)
 #define WARM_FILTER_MAX 2048
 #define WARM_WRITABLE   24

@@ -1,10 +1,10 @@
 /* libwarm.so - the part of a warm process that is ours: loaded into an interpreter by its loader
- * (python.py), it waits for FORK and returns in the child, jailed and told to go. See warm.h.
+ * (python.py), it waits for FORK and returns in the child, jailed and told to go. See messages.h.
  *
  * It is linked with nothing: the few functions of libc that it uses are those of the interpreter it
  * finds itself in, whatever its version.
  */
-#include "box/warm/warm.h"
+#include "box/warm/messages.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -186,7 +186,7 @@ static int restrict_files(void)
         size_t size = abi >= 6 ? sizeof attr : abi >= 4 ? 16 : 8;
         attr.fs |= (abi >= 2 ? 1ull << 13 : 0) | (abi >= 3 ? 1ull << 14 : 0) |
                    (abi >= 5 ? 1ull << 15 : 0);
-        attr.scoped = abi >= 6 ? 3 : 0;
+        attr.scoped = abi >= 6 ? 1 : 0; /* abstract sockets; signals are for the pid namespace */
         const uint64_t read_ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
                                LANDLOCK_ACCESS_FS_EXECUTE;
         const uint64_t nodes = LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK;
