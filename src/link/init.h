@@ -23,14 +23,14 @@ enum init_verb {
         INIT_STOP,      /* event, launch -> init: TERM, then everything is killed */
         INIT_EXITED,    /* event, init -> launch: the end, and all processes with it */
         /* since version 2 */
-        INIT_EXEC,        /* launch -> init: + [command or program memfd, then as START] */
-        INIT_EXEC_SIGNAL, /* event, launch -> init */
-        INIT_EXEC_EXITED, /* event, init -> launch */
-        INIT_EXEC_FIND,   /* launch -> init: -ENOENT, the text is its id: it is not running */
-        INIT_PLACE = 33,  /* event, before HELLO: init_place + [where a secret is to be written] */
-        INIT_MAIN_ENDED,  /* event, launch -> init: the main command was another's child: its end */
-        INIT_ORPHAN,      /* event, init of a template -> launch: it reaped a process */
+        INIT_EXEC,           /* launch -> init: + [command or program memfd, then as START] */
+        INIT_EXEC_SIGNAL,    /* event, launch -> init */
+        INIT_EXEC_EXITED,    /* event, init -> launch */
+        INIT_EXEC_FIND,      /* launch -> init: -ENOENT, the text is its id: it is not running */
         INIT_LISTENING = 32, /* event, before HELLO: [listening sockets of its network namespace] */
+        INIT_PLACE = 33,     /* event, before HELLO: init_place + [where a secret is written] */
+        INIT_MAIN_ENDED = 34, /* event, launch -> init: the main command was another's child */
+        INIT_ORPHAN = 35,     /* event, init of a template -> launch: it reaped a process */
 };
 #define INIT_EXECS_SINCE 2 /* the version that knows EXEC and a START without a main command */
 
