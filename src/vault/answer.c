@@ -10,11 +10,11 @@ static const char *reason_of(unsigned status)
         static const struct {
                 unsigned status;
                 const char *text;
-        } list[] = {{400, "Bad Request"},       {403, "Forbidden"},
-                    {404, "Not Found"},         {405, "Method Not Allowed"},
-                    {413, "Content Too Large"}, {429, "Too Many Requests"},
-                    {502, "Bad Gateway"},       {503, "Service Unavailable"},
-                    {504, "Gateway Timeout"}};
+        } list[] = {{400, "Bad Request"},         {403, "Forbidden"},
+                    {404, "Not Found"},           {405, "Method Not Allowed"},
+                    {413, "Content Too Large"},   {415, "Unsupported Media Type"},
+                    {429, "Too Many Requests"},   {502, "Bad Gateway"},
+                    {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
         for (size_t i = 0; i < ARRAY_LEN(list); i++)
                 if (list[i].status == status)
                         return list[i].text;

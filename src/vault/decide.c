@@ -44,6 +44,9 @@ static int check_limits(struct exchange *x, const struct h1_head *h, struct err 
                 return deny(err, "too many requests at once", 429);
         if (h->framing == H1_LENGTH && h->length > x->route.body_max)
                 return deny(err, "the body is larger than this route allows", 413);
+        /* What cannot be read cannot be checked. */
+        if (x->route.meter != ROUTE_UNMETERED && h1_find(h, "content-encoding"))
+                return deny(err, "a compressed body is not taken on this route", 415);
         return 0;
 }
 

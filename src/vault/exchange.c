@@ -34,6 +34,14 @@ void exchange_record(struct exchange *x)
         audit_number(a, "us", now - x->began_us);
         if (x->first_us)
                 audit_number(a, "first_us", x->first_us - x->began_us);
+        if (x->scans && x->request.model[0])
+                audit_text(a, "model", x->request.model);
+        if (x->meters) {
+                audit_number(a, "input", x->usage.input);
+                audit_number(a, "output", x->usage.output);
+                audit_number(a, "cache_write", x->usage.cache_write);
+                audit_number(a, "cache_read", x->usage.cache_read);
+        }
         audit_text(a, "verdict", x->verdict ? x->verdict : "cut");
         if (audit_end(a) < 0)
                 log_error("audit.lost", kv("sandbox", x->sandbox), kv("route", x->route.name));
@@ -76,6 +84,15 @@ static void start_upstream(struct exchange *x)
                 x->calling = upstream_dial(x->all->upstreams, &x->route, on_upstream, x);
 }
 
+/* All but uploads as forms is JSON on these routes. */
+static bool needs_scan(const struct exchange *x, const struct h1_head *h)
+{
+        const char *type = h1_find(h, "content-type");
+        bool form = type && strncasecmp(type, "multipart/form-data", 19) == 0;
+        return x->route.meter != ROUTE_UNMETERED && h->framing != H1_NONE &&
+               !(form && x->route.meter == ROUTE_OPENAI);
+}
+
 static void on_request(void *ctx, const struct h1_head *h)
 {
         struct exchange *x = ctx;
@@ -86,6 +103,7 @@ static void on_request(void *ctx, const struct h1_head *h)
         x->first_us = 0;
         x->began_us = clock_boot_us();
         x->verdict = NULL;
+        x->scans = x->meters = false;
         x->relay.bytes_up = x->relay.bytes_down = 0;
         free(x->location);
         x->location = NULL;
@@ -97,6 +115,8 @@ static void on_request(void *ctx, const struct h1_head *h)
                 return;
         }
         x->verdict = "allowed";
+        x->scans = needs_scan(x, h);
+        request_init(&x->request, &x->route);
         start_upstream(x);
 }
 
@@ -172,6 +192,9 @@ static int on_response(void *ctx, const struct h1_head *h, struct buf *out)
         if (h->status >= 200 || h->status == 101) {
                 x->status = h->status;
                 x->first_us = clock_boot_us();
+                const char *type = h1_find(h, "content-type");
+                x->meters = x->route.meter != ROUTE_UNMETERED && h->status < 300;
+                usage_init(&x->usage, type && strncasecmp(type, "text/event-stream", 17) == 0);
         }
         if (is_redirect(h) && x->route.redirect == ROUTE_FOLLOW && follow(x, h))
                 return -ECANCELED;
@@ -182,11 +205,28 @@ static int on_response(void *ctx, const struct h1_head *h, struct buf *out)
         return put_response_head(x, h, out);
 }
 
+/* Not one byte of the part that is refused goes up: the upstream never has the whole request. */
+static int look_at(struct exchange *x, struct slice data)
+{
+        int r = x->scans ? request_feed(&x->request, data.data, data.len) : 0;
+        if (r == 0)
+                return 0;
+        if (x->relay.rsp_begun)
+                relay_cut(&x->relay);
+        else
+                exchange_refuse(x, (unsigned)x->request.status, x->request.why);
+        return r;
+}
+
 static int on_body(void *ctx, bool up, struct slice data)
 {
         struct exchange *x = ctx;
-        if (!up || x->relay.bytes_up + data.len <= x->route.body_max)
+        if (!up && x->meters)
+                usage_feed(&x->usage, data);
+        if (!up)
                 return 0;
+        if (x->relay.bytes_up <= x->route.body_max) /* this part is counted already */
+                return look_at(x, data);
         if (x->relay.rsp_begun)
                 relay_cut(&x->relay);
         else

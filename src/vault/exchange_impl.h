@@ -3,6 +3,8 @@
 #include "vault/exchange.h"
 #include "vault/inject.h"
 #include "vault/path.h"
+#include "vault/request.h"
+#include "vault/usage.h"
 
 #define HOPS_MAX 5 /* redirects that are followed for one request */
 
@@ -20,6 +22,9 @@ struct exchange {
         bool reused; /* its connection served another request before */
         unsigned hops, status;
         uint64_t began_us, first_us;
+        bool scans, meters; /* the body is looked at; usage is read */
+        struct request request;
+        struct usage usage;
         const char *verdict; /* "allowed", or why not */
 };
 

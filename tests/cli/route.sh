@@ -72,6 +72,17 @@ is "a name that the certificate has not is 502" "$(box broken "curl -s -o /dev/n
 has "a host behind a route cannot be reached around it" \
         "$(p run --route anthropic --allow "localhost:$port" -- sh -c "curl -s -p --proxy http://127.0.0.1:3128 --noproxy '' http://localhost:$port/ -w '%{http_connect}'")" 403
 
+# What is asked for in a body is read as it passes.
+is "a tool that the upstream runs is 403" "$(box anthropic "$(say mock ',"tools":[{"type":"web_search_20250305","name":"w"}]') -o /dev/null -w '%{http_code}'")" 403
+is "a connector too" "$(box anthropic "$(say mock ',"mcp_servers":[{"type":"url","url":"https://x"}]') -o /dev/null -w '%{http_code}'")" 403
+has "it says what, as the API would" "$(box anthropic "$(say mock ',"mcp_servers":[{}]')")" '"type":"permission_error"'
+is "a name that is there twice is 400" "$(box anthropic "$(say mock ',"model":"other"') -o /dev/null -w '%{http_code}'")" 400
+is "a compressed body is 415" "$(box anthropic "$(say mock) -H 'content-encoding: gzip' -o /dev/null -w '%{http_code}'")" 415
+before=$(wc -l <"$dir/seen")
+box anthropic "$(say mock ',"tools":[{"type":"code_execution_20250522","name":"c"}]')" >/dev/null
+is "the upstream has seen none of it" "$(wc -l <"$dir/seen")" "$before"
+is "another model passes where none is listed" "$(box anthropic "$(say other) -o /dev/null -w '%{http_code}'")" 200
+
 # Connections are kept; a body of some size goes up and comes down whole.
 is "connections are kept between requests" "$(box anthropic "for i in 1 2 3; do curl -s -o /dev/null $base/v1/models; done"; tail -n 3 "$dir/seen" | jq -r .peer | sort -u | wc -l)" 1
 is "20 MB come down whole" "$(box pass "curl -s http://127.0.0.1:3128/pass/blob/20000000 | wc -c")" 20000000
@@ -110,6 +121,7 @@ has "a request has a line" "$(line '.kind == "request" and .route == "anthropic"
 has "a refused one too" "$(line '.kind == "request" and .status == 405')" '"verdict":"denied"'
 has "and a connection that was denied" "$(line '.kind == "connect"')" '"verdict":"denied"'
 has "and what operators do" "$(line '.kind == "control" and .verb == "secret.set"')" '"outcome":"done"'
+has "usage of a stream is read" "$(line '.model == "mock" and .first_us and .output == 77')" '"cache_read":300'
 is "no line has a key" "$(p audit --json | grep -c $key)" 0
 check "the chain holds" p audit verify
 head=$(p audit verify --json | jq -r .sha256)
