@@ -128,6 +128,7 @@ static void on_init(void *ctx, const struct peer_answer *a)
         reach_adopt(b);
         box_execs_check(b);
         box_watch_limits(b, true);
+        box_watch_disk(b->all);
 }
 
 /* The stdio of an exec is stored under the exec's own id. */

@@ -32,7 +32,7 @@ struct box *box_add(struct boxes *all, const struct journal *j)
         reach_init(&b->reach);
         deliver_init(&b->deliver);
         warm_init(&b->warm);
-        b->s = (struct spawned){0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
+        b->s = (struct spawned){0, -1, -1, {-1, -1, -1}, {-1, -1, -1}, -1};
         b->next = all->first;
         all->first = b;
         return b;
@@ -60,6 +60,7 @@ void box_free(struct box *b)
         box_execs_free(b);
         box_unwatch_limits(b);
         spawned_close_stdio(&b->s, true, true);
+        closep(&b->s.upper);
         reach_done(&b->reach);
         deliver_done(&b->deliver);
         warm_done(&b->warm);

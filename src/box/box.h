@@ -73,6 +73,8 @@ struct boxes {
         struct pool pool;
         struct boxes_config c;
         struct box *first;
+        struct loop_timer *disk_timer; /* the next look at disks that are only watched */
+        bool measuring;
         struct loop_timer *sweeper; /* removes the files of removed volumes, some at a time */
         bool slots[SLOTS];
         bool asked_keep; /* what an earlier launch left is being taken on, or was */
@@ -80,6 +82,8 @@ struct boxes {
         char storage[LINK_MESSAGE_MAX];
 };
 
+/* disk_watch.c: from now on, as long as there is one whose disk is watched. */
+void box_watch_disk(struct boxes *all);
 void boxes_sweep(struct boxes *all); /* what was removed goes, some files at a time */
 struct box *box_find(struct boxes *all, const char *id); /* NULL = unknown */
 struct box *box_add(struct boxes *all, const struct journal *j);

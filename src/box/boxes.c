@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "box/helper.h"
 #include "box/layers.h"
 #include "box/pool.h"
 #include "box/template.h"
@@ -185,6 +186,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
         HANDLER(asker, layer_list)                                                                 \
         HANDLER(asker, layer_remove)                                                               \
         HANDLER(asker, layer_commit)                                                               \
+        HANDLER(asker, layer_snapshot)                                                             \
         static const struct peer_handler asker##_handlers[] = {                                    \
                 {LAUNCH_CREATE, asker##_create},                                                   \
                 {LAUNCH_QUERY, asker##_query},                                                     \
@@ -206,6 +208,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 {LAUNCH_LAYER_LIST, asker##_layer_list},                                           \
                 {LAUNCH_LAYER_REMOVE, asker##_layer_remove},                                       \
                 {LAUNCH_LAYER_COMMIT, asker##_layer_commit},                                       \
+                {LAUNCH_LAYER_SNAPSHOT, asker##_layer_snapshot},                                   \
                 {0, NULL},                                                                         \
         };                                                                                         \
         static const struct peer_ops asker##_ops = {&launch_link, asker##_handlers, NULL};
@@ -234,9 +237,11 @@ void boxes_free(struct boxes *all)
 {
         if (!all)
                 return;
+        helpers_cancel();
         while (all->first)
                 box_free(all->first);
         loop_timer_remove(all->sweeper);
+        loop_timer_remove(all->disk_timer);
         loop_timer_remove(all->pool.timer);
         free(all);
 }

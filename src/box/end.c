@@ -103,6 +103,7 @@ void box_report(struct box *b)
         b->j.result.state = BOX_ENDED;
         box_write_journal(b);
         box_keep_drop(b, "init");
+        box_keep_drop(b, "upper"); /* it holds a file system */
         struct peer *asker = all->c.peer(all->c.peer_ctx, b->j.asker);
         if (asker)
                 peer_event(asker, LAUNCH_EXITED, &b->j.result, NULL, 0);

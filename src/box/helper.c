@@ -4,11 +4,13 @@
 #include "os/ns.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 struct helper {
+        struct helper *next;
         struct loop_io *io;
         int pidfd, said; /* the end of its pipe */
         helper_done_fn done;
@@ -16,6 +18,7 @@ struct helper {
 };
 
 static size_t running;
+static struct helper *first;
 
 size_t helpers_running(void)
 {
@@ -56,22 +59,48 @@ NORETURN static void run(const int *fds, size_t n, int say, helper_work_fn work,
         _exit(fd_write_all(say, &err, sizeof err) < 0);
 }
 
-static void on_end(void *ctx, uint32_t events UNUSED)
+static void reap(const struct helper *h)
 {
-        struct helper *h = ctx;
-        struct err err = {0};
         siginfo_t si;
         while (waitid(P_PIDFD, (id_t)h->pidfd, &si, WEXITED) < 0 && errno == EINTR)
                 ;
-        if (fd_read_all(h->said, &err, sizeof err) < 0)
-                err_set(&err, -EIO, "the helper was killed");
-        err.text[sizeof err.text - 1] = 0;
+}
+
+static void finish(struct helper *h, const struct err *err)
+{
+        struct helper **at = &first;
+        while (*at != h)
+                at = &(*at)->next;
+        *at = h->next;
         loop_io_remove(h->io);
         close(h->pidfd);
         close(h->said);
         running--;
-        h->done(h->ctx, err.code, &err);
+        h->done(h->ctx, err->code, err);
         free(h);
+}
+
+static void on_end(void *ctx, uint32_t events UNUSED)
+{
+        struct helper *h = ctx;
+        struct err err = {0};
+        reap(h);
+        if (fd_read_all(h->said, &err, sizeof err) < 0)
+                err_set(&err, -EIO, "the helper was killed");
+        err.text[sizeof err.text - 1] = 0;
+        finish(h, &err);
+}
+
+void helpers_cancel(void)
+{
+        struct err err = {0};
+        err_set(&err, -ECANCELED, "launch ends");
+        while (first) {
+                struct helper *h = first;
+                pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
+                reap(h);
+                finish(h, &err);
+        }
 }
 
 int helper_start(struct loop *loop, const int *fds, size_t n, helper_work_fn work,
@@ -91,6 +120,8 @@ int helper_start(struct loop *loop, const int *fds, size_t n, helper_work_fn wor
         struct helper *h = xcalloc(1, sizeof *h);
         *h = (struct helper){.pidfd = pidfd, .said = p[0], .done = done, .ctx = ctx};
         h->io = loop_io_add(loop, pidfd, EPOLLIN, on_end, h);
+        h->next = first;
+        first = h;
         running++;
         return 0;
 }

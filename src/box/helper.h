@@ -20,3 +20,5 @@ typedef void (*helper_done_fn)(void *ctx, int status, const struct err *err);
 MUST_CHECK int helper_start(struct loop *loop, const int *fds, size_t n, helper_work_fn work,
                             helper_done_fn done, void *ctx, struct err *err);
 size_t helpers_running(void);
+/* All are killed and their `done` gets -ECANCELED, from here: for the end of launch. */
+void helpers_cancel(void);

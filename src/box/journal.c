@@ -51,6 +51,8 @@ static const struct wire_field fields[] = {WIRE_U32(J, stage),
                                            WIRE_LIST(J, execs, n_execs, &exec_type),
                                            WIRE_LIST(J, layers, n_layers, &layer_type),
                                            WIRE_U64(J, disk_bytes),
+                                           WIRE_U32(J, watched),
+                                           WIRE_U32(J, plain),
                                            WIRE_END};
 static const struct wire_type type = {"journal", sizeof(struct journal), fields};
 #undef J

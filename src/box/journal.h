@@ -29,7 +29,9 @@ struct journal {
         struct launch_exec_result execs[BOX_EXECS_MAX];
         uint32_t n_layers;
         struct launch_layer layers[BOX_LAYERS_MAX]; /* in use while it runs */
-        uint64_t disk_bytes;                        /* the limit, where it is watched */
+        uint32_t watched;                           /* 1: its disk limit is only watched */
+        uint32_t plain;      /* 1: it has no upper layer, what it writes lies in its root's tmpfs */
+        uint64_t disk_bytes; /* the limit, where it is watched */
 };
 
 MUST_CHECK int journal_write(int dir, const struct journal *j);

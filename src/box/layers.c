@@ -74,13 +74,28 @@ struct commit {
         struct boxes *all;
         struct peer_request *rq;
         struct launch_layer_commit c;
-        int dir; /* what is taken lies there, and is called so */
+        int dir; /* what is taken lies there, and is called so; or: what is copied, to below `name` */
         const char *name;
+        struct tree_ids ids;
+        bool froze;
 };
+
+static void thaw(const struct commit *c)
+{
+        struct box *b = c->froze ? box_find(c->all, c->c.id) : NULL;
+        if (b && box_freeze(b, false) < 0)
+                log_warn("layer.thaw", kv("id", c->c.id), kv("error", "refused, ignoring"));
+}
 
 static void commit_done(void *ctx, int status, const struct err *err)
 {
         struct commit *c = ctx;
+        if (status == -ECANCELED) { /* launch ends; whoever froze is thawed by its own restart */
+                closep(&c->dir);
+                free(c);
+                return;
+        }
+        thaw(c);
         uint64_t bytes = 0;
         struct err why = *err;
         if (status == 0)
@@ -102,6 +117,12 @@ static int take(void *ctx, struct err *err)
         return layer_take(c->all->c.host, c->c.key, c->dir, c->name, err);
 }
 
+static int copy(void *ctx, struct err *err)
+{
+        const struct commit *c = ctx;
+        return layer_copy(c->all->c.host, c->c.key, c->dir, c->name, &c->ids, err);
+}
+
 /* Owns c. */
 static void begin(struct commit *c, helper_work_fn work)
 {
@@ -114,6 +135,7 @@ static void begin(struct commit *c, helper_work_fn work)
                                        &err);
         if (r == 0)
                 return;
+        thaw(c);
         peer_fail_err(c->rq, &err);
         closep(&c->dir);
         free(c);
@@ -183,4 +205,67 @@ BOX_VERB(layer_commit)
         peer_fail_err(rq, &err);
         closep(&c->dir);
         free(c);
+}
+
+/* ---- of one that runs ---- */
+
+static void begin_copy(struct commit *c, struct box *b, int dir)
+{
+        const struct box_host *h = c->all->c.host;
+        c->dir = dir;
+        if (h->facts.rootful && !b->j.watched) /* a watched one has the ids of slot 0 on disk */
+                c->ids = (struct tree_ids){SLOT_BASE + b->j.slot * SLOT_SIZE, SLOT_BASE, SLOT_SIZE};
+        c->name = b->j.plain ? "work" : "";
+        c->froze = !b->frozen && box_freeze(b, true) == 0;
+        begin(c, copy);
+}
+
+static void on_upper(void *ctx, const struct peer_answer *a)
+{
+        struct commit *c = ctx;
+        struct box *b = a->status < 0 ? NULL : box_find(c->all, c->c.id);
+        int dir = b && a->n_fds == 1 && b->j.stage == JOURNAL_RUNNING ? dir_open_at(a->fds[0], ".")
+                                                                      : -ENOENT;
+        if (dir >= 0) {
+                begin_copy(c, b, dir);
+                return;
+        }
+        if (a->status != -ECANCELED)
+                peer_fail(c->rq, -EAGAIN, "its files cannot be reached");
+        free(c);
+}
+
+/* The image "host" without layers: /work of the running sandbox, whose init is ours. */
+static int open_work(const struct box *b)
+{
+        char path[40];
+        snprintf(path, sizeof path, "/proc/%d/root", b->s.pid);
+        auto_close int root = b->s.pid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+        auto_close int work = root < 0 ? -1 : dir_open_within(root, "work");
+        return work < 0 ? -ENOENT : dir_open_at(work, ".");
+}
+
+BOX_VERB(layer_snapshot)
+{
+        (void)fds, (void)n_fds;
+        const struct launch_layer_commit *q = req;
+        struct peer *keep = all->c.peer(all->c.peer_ctx, "keep");
+        struct keep_key key = {.name = "upper"};
+        struct box *b = box_own(all, asker, q->id, rq);
+        if (!b || !box_ready(b, rq))
+                return;
+        if (!layer_key_valid(q->key) || q->from[0] || !keep) {
+                peer_fail(rq, -EINVAL, "key: expected 64 hex digits");
+                return;
+        }
+        if (b->j.plain) {
+                int dir = open_work(b);
+                if (dir < 0)
+                        peer_fail(rq, -ENOTSUP, "its files cannot be reached");
+                else
+                        begin_copy(new_commit(all, rq, q), b, dir);
+                return;
+        }
+        snprintf(key.id, sizeof key.id, "%s", q->id);
+        peer_call(keep, KEEP_GET, &key, NULL, 0, on_upper, new_commit(all, rq, q));
 }

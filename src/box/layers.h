@@ -6,3 +6,4 @@ BOX_VERB(layer_have);
 BOX_VERB(layer_list);
 BOX_VERB(layer_remove);
 BOX_VERB(layer_commit);
+BOX_VERB(layer_snapshot);

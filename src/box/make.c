@@ -94,6 +94,12 @@ static void on_kept(void *ctx, const struct peer_answer *a)
  * be seen inside. */
 static void keep_stdio(struct box *b)
 {
+        if (b->s.upper >= 0) { /* for a snapshot, also after a restart of ours */
+                b->keeping++;
+                box_keep_put(b, "upper", &b->s.upper, 1, on_kept);
+                closep(&b->s.upper);
+                b->s.upper = -1;
+        }
         if (!str_eq(b->j.asker, "api"))
                 return;
         b->keeping++;
@@ -177,6 +183,8 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
                 memcpy(j->layers[i].key, spec->layers[i].key, sizeof j->layers[i].key);
         memcpy(j->parent, spec->template, sizeof j->parent);
         j->disk_bytes = spec->disk_bytes;
+        j->plain = !image_rooted(spec);
+        j->watched = !j->plain && image_disk(b->all->c.host, spec) == IMAGE_DISK_WATCHED;
         j->wall_ms = spec->wall_ms;
         j->idle_ms = spec->idle_ms;
         j->freeze_ms = spec->freeze_ms;
@@ -398,6 +406,7 @@ void box_started(struct box *b, const struct link_message *m)
                 return;
         }
         box_watch_limits(b, false);
+        box_watch_disk(b->all);
         if (b->j.result.profile == BOX_TEMPLATE)
                 template_started(b);
         if (!b->j.parent[0])

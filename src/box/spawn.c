@@ -125,7 +125,7 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
 int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
           const struct nest *nest, struct spawned *ret, struct err *err)
 {
-        struct spawned s = {0, -1, -1, {-1, -1, -1}, {-1, -1, -1}};
+        struct spawned s = {0, -1, -1, {-1, -1, -1}, {-1, -1, -1}, -1};
         struct cgroup_limits limits = {spec->memory_bytes, spec->pids ? spec->pids + 1 : 0,
                                        spec->cpu_milli};
         int trees[TREE_MAX];
@@ -137,6 +137,7 @@ int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
                 r = spec->tty ? 0 : spawn_pipes(h, slot, s.inner, s.outer, err);
                 if (r == 0)
                         r = fork_child(h, spec, slot, nest, trees, &s, err);
+                s.upper = r == 0 ? TAKE_FD(trees[TREE_UPPER]) : -1;
                 host_close_trees(trees);
         }
         if (r == 0) {

@@ -11,6 +11,7 @@ struct spawned {
         int outer[3]; /* stdin (written), stdout, stderr (read): for the asker and keep; of a
                          terminal the master, once init has made it */
         int inner[3]; /* the other ends, for init */
+        int upper;    /* O_PATH of what it writes, -1: it has no upper layer */
 };
 
 /* nest: the namespaces of a template that it is made in; NULL: the host's. On failure everything

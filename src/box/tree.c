@@ -23,6 +23,8 @@ static int survey_sub(struct survey *s, int dir, const char *name, int depth)
         if (depth >= TREE_DEPTH_MAX)
                 return err_set(s->err, -ELOOP, "directories lie deeper than %d", TREE_DEPTH_MAX);
         int sub = dir_open_at(dir, name);
+        if (sub == -ENOENT)
+                return 0; /* of one that runs: gone meanwhile */
         return sub < 0 ? err_sys(s->err, sub, "directory") : survey_dir(s, sub, depth + 1);
 }
 

@@ -67,11 +67,25 @@ static int finish(struct copy *c, int fd, const struct stat *st)
 
 /* ---- a file's content ---- */
 
+/* As copy_file_range, which does not go from one kind of file system to another. */
+static ssize_t copy_some(int from, off_t *at, int to, size_t n)
+{
+        char piece[65536];
+        off_t out = *at;
+        ssize_t done = copy_file_range(from, at, to, &out, n, 0);
+        if (done >= 0 || (errno != EXDEV && errno != EOPNOTSUPP && errno != EINVAL))
+                return done;
+        done = pread(from, piece, n < sizeof piece ? n : sizeof piece, *at);
+        if (done > 0)
+                done = pwrite(to, piece, (size_t)done, *at);
+        *at += done > 0 ? done : 0;
+        return done;
+}
+
 static int copy_range(struct copy *c, int from, int to, off_t at, off_t end)
 {
         while (at < end) {
-                off_t out = at;
-                ssize_t n = copy_file_range(from, &at, to, &out, (size_t)(end - at), 0);
+                ssize_t n = copy_some(from, &at, to, (size_t)(end - at));
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)

@@ -159,6 +159,7 @@ static const struct link_verb verbs[] = {
         {LAUNCH_FREEZE, "freeze", &id, &empty, 0, 0},
         {LAUNCH_THAW, "thaw", &id, &empty, 0, 0},
         {LAUNCH_LAYER_COMMIT, "layer-commit", &layer_commit, &layer_type, 0, 0},
+        {LAUNCH_LAYER_SNAPSHOT, "layer-snapshot", &layer_commit, &layer_type, 0, 0},
         {LAUNCH_LAYER_HAVE, "layer-have", &layer_type, &layer_type, 0, 0},
         {LAUNCH_LAYER_REMOVE, "layer-remove", &layer_type, &empty, 0, 0},
         {LAUNCH_LAYER_LIST, "layer-list", &empty, &layer_type, 0, 0},

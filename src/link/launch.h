@@ -25,21 +25,23 @@ enum launch_verb {
         LAUNCH_STOP,       /* launch_stop -> launch_empty: TERM, then all killed after the grace */
         LAUNCH_FORGET,     /* launch_id -> launch_empty: drops a stored result */
         LAUNCH_LIST,       /* launch_empty -> launch_result parts, the last with an empty id */
-        LAUNCH_VOLUME_CREATE, /* launch_id -> launch_empty; 0 also when it is there */
-        LAUNCH_VOLUME_REMOVE, /* launch_id -> launch_empty; -EBUSY while mounted */
-        LAUNCH_EXEC,          /* launch_exec + [command memfd] -> launch_exec_made + as CREATE */
-        LAUNCH_EXEC_EXITED,   /* event: launch_exec_result, to the asker of the sandbox */
-        LAUNCH_EXEC_SIGNAL,   /* launch_exec_signal -> launch_empty: to its command */
-        LAUNCH_EXEC_FORGET,   /* launch_exec_id -> launch_empty: drops result and descriptors */
-        LAUNCH_EXEC_LIST,     /* launch_empty -> launch_exec_result parts, the last without id */
-        LAUNCH_TOUCH,         /* event: launch_id: bytes flow, it is not idle */
-        LAUNCH_STATS,         /* launch_id -> launch_stats */
-        LAUNCH_FREEZE,        /* launch_id -> launch_empty: nothing of it runs; -ENOTSUP */
-        LAUNCH_THAW,          /* launch_id -> launch_empty; EXEC, SIGNAL and STOP do it first */
-        LAUNCH_LAYER_COMMIT,  /* launch_layer_commit -> launch_layer: of an ended BOX_BUILD */
-        LAUNCH_LAYER_HAVE,    /* launch_layer -> launch_layer; -ENOENT */
-        LAUNCH_LAYER_REMOVE,  /* launch_layer -> launch_empty; -EBUSY while mounted */
-        LAUNCH_LAYER_LIST,    /* launch_empty -> launch_layer parts, the last with an empty key */
+        LAUNCH_VOLUME_CREATE,  /* launch_id -> launch_empty; 0 also when it is there */
+        LAUNCH_VOLUME_REMOVE,  /* launch_id -> launch_empty; -EBUSY while mounted */
+        LAUNCH_EXEC,           /* launch_exec + [command memfd] -> launch_exec_made + as CREATE */
+        LAUNCH_EXEC_EXITED,    /* event: launch_exec_result, to the asker of the sandbox */
+        LAUNCH_EXEC_SIGNAL,    /* launch_exec_signal -> launch_empty: to its command */
+        LAUNCH_EXEC_FORGET,    /* launch_exec_id -> launch_empty: drops result and descriptors */
+        LAUNCH_EXEC_LIST,      /* launch_empty -> launch_exec_result parts, the last without id */
+        LAUNCH_TOUCH,          /* event: launch_id: bytes flow, it is not idle */
+        LAUNCH_STATS,          /* launch_id -> launch_stats */
+        LAUNCH_FREEZE,         /* launch_id -> launch_empty: nothing of it runs; -ENOTSUP */
+        LAUNCH_THAW,           /* launch_id -> launch_empty; EXEC, SIGNAL and STOP do it first */
+        LAUNCH_LAYER_COMMIT,   /* launch_layer_commit -> launch_layer: of an ended BOX_BUILD */
+        LAUNCH_LAYER_SNAPSHOT, /* launch_layer_commit -> launch_layer: of what a running sandbox has
+                                 written, `from` ""; it stands still meanwhile */
+        LAUNCH_LAYER_HAVE,     /* launch_layer -> launch_layer; -ENOENT */
+        LAUNCH_LAYER_REMOVE,   /* launch_layer -> launch_empty; -EBUSY while mounted */
+        LAUNCH_LAYER_LIST,     /* launch_empty -> launch_layer parts, the last with an empty key */
 };
 
 enum launch_profile { BOX_RUN = 1, BOX_PARSE, BOX_FILES, BOX_BUILD, BOX_TEMPLATE };

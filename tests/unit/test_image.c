@@ -326,3 +326,109 @@ TEST(image_commit_that_was_cut_leaves_nothing)
         CHECK_INT(faccessat(f->state_fd, "removed", F_OK, 0), <, 0);
         fx_free(f);
 }
+
+TEST(image_disk_that_is_watched_ends_who_takes_more)
+{
+        struct fixture *f = fx_new();
+        struct launch_spec s = build_spec("host");
+        s.disk_bytes = 8u << 20;
+        struct outcome *o =
+                fx_sh_spec(f, &s, "head -c 16000000 /dev/zero > /opt/big; echo x; sleep 30");
+        CHECK_INT(o->result.reason, ==, BOX_DISK);
+        free(o);
+        s = build_spec("host");
+        s.disk_bytes = 8u << 20;
+        o = fx_sh_spec(f, &s, "cd /opt; for i in $(seq 300); do mkdir d; cd d; done; sleep 30");
+        CHECK_INT(o->result.reason, ==, BOX_DISK);
+        free(o);
+        fx_free(f);
+}
+
+TEST(image_disk_of_a_file_system_of_its_own)
+{
+        struct fixture *f = fx_new();
+        struct launch_spec s = fx_spec();
+        s.disk_backed = 1;
+        s.disk_bytes = 64u << 20;
+        s.memory_bytes = 64u << 20;
+        struct outcome *o = fx_sh_spec(
+                f, &s,
+                "head -c 40000000 /dev/zero > /work/a && echo fits;"
+                "head -c 60000000 /dev/zero > /tmp/b 2>/dev/null || echo full; df /work | tail -1");
+        CHECK(strstr(o->out, "fits\nfull\n"));
+        CHECK_STR(o->created.enforcement.disk, "loop");
+        CHECK_INT(o->created.enforcement.disk_limit, ==, 1);
+        free(o);
+        fx_settle(f, 100);
+        char path[96];
+        snprintf(path, sizeof path, "uppers/%s", s.id);
+        CHECK_INT(faccessat(f->state_fd, path, F_OK, 0), <, 0);
+        fx_free(f);
+}
+
+TEST(image_disk_of_an_ordinary_user_is_watched)
+{
+        struct fixture *f = fx_new_with(false, true);
+        struct launch_spec s = fx_spec();
+        s.disk_backed = 1;
+        s.disk_bytes = 8u << 20;
+        struct outcome *o =
+                fx_sh_spec(f, &s, "head -c 16000000 /dev/zero > /work/big; echo x; sleep 30");
+        CHECK_INT(o->result.reason, ==, BOX_DISK);
+        CHECK_STR(o->created.enforcement.disk, "watched");
+        free(o);
+        fx_free(f);
+}
+
+static int snapshot(struct fixture *f, const char *id, const char *k)
+{
+        struct launch_layer_commit c = {0};
+        snprintf(c.id, sizeof c.id, "%s", id);
+        snprintf(c.key, sizeof c.key, "%s", k);
+        return layer_call(f, LAUNCH_LAYER_SNAPSHOT, &c);
+}
+
+static void wait_for_x(struct fixture *f)
+{
+        char c;
+        while (read(f->stdio[1], &c, 1) != 1)
+                fx_settle(f, 5);
+}
+
+static void snapshots(struct launch_spec s, bool rootful)
+{
+        struct fixture *f = rootful ? fx_new() : fx_new_with(false, true);
+        const char *const argv[] = {"/bin/sh", "-c",
+                                    "echo kept > /work/a; echo no > /tmp/b; mkfifo /work/p; "
+                                    "ln -s a /work/l; echo x; exec sleep 100",
+                                    NULL};
+        if (fx_create(f, &s, argv) < 0)
+                test_failed(__FILE__, __LINE__, "create: %s", f->error);
+        wait_for_x(f);
+        if (snapshot(f, s.id, key('d')) < 0)
+                test_failed(__FILE__, __LINE__, "snapshot: %s", f->error);
+        struct launch_spec n = fx_spec();
+        add_layer(&n, key('d'));
+        struct outcome *o = fx_sh_spec(f, &n, "cat /work/l; ls /work /tmp; stat -c %u /work/a");
+        must_exit_0(o);
+        CHECK_STR(o->out, "kept\n/tmp:\n\n/work:\na\nl\n1000\n");
+        free(o);
+        fx_free(f);
+}
+
+TEST(image_snapshot_of_a_plain_sandbox)
+{
+        snapshots(fx_spec(), true);
+}
+TEST(image_snapshot_of_one_on_disk)
+{
+        struct launch_spec s = fx_spec();
+        s.disk_backed = 1;
+        snapshots(s, true);
+}
+TEST(image_snapshot_of_an_ordinary_user)
+{
+        struct launch_spec s = fx_spec();
+        s.disk_backed = 1;
+        snapshots(s, false);
+}
