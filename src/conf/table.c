@@ -285,6 +285,16 @@ const struct option config_options[] = {
                        "KEY=VALUE; docs/vault.md lists the keys.",
         },
         {
+                .name = "routes.prices",
+                .type = OPTION_LIST,
+                .def = "",
+                .example = "claude-opus-5-5 4 20 5 0.2",
+                .reloadable = true,
+                .doc = "What models cost, beside and before the built-in table: the beginning of a "
+                       "model's name, then US dollars a million tokens of input, output, cache "
+                       "write and cache read.",
+        },
+        {
                 .name = "egress.ca_file",
                 .type = OPTION_PATH,
                 .def = "",

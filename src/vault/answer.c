@@ -43,6 +43,12 @@ static const char *type_of(unsigned status)
         }
 }
 
+/* A spent budget is no matter of trying again. */
+static const char *kind_of(const struct exchange *x, unsigned status)
+{
+        return x->spent ? "billing_error" : type_of(status);
+}
+
 static int put_body(const struct exchange *x, unsigned status, const char *text, struct buf *b)
 {
         char plain[400];
@@ -55,9 +61,9 @@ static int put_body(const struct exchange *x, unsigned status, const char *text,
                         b,
                         "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":\"%s\"},"
                         "\"request_id\":\"req_%s\"}",
-                        type_of(status), plain, id_new().s);
+                        kind_of(x, status), plain, id_new().s);
         return buf_addf(b, "{\"error\":{\"type\":\"%s\",\"code\":\"%u\",\"message\":\"%s\"}}",
-                        type_of(status), status, plain);
+                        kind_of(x, status), status, plain);
 }
 
 void exchange_refuse(struct exchange *x, unsigned status, const char *text)
@@ -70,14 +76,14 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *text)
         if (!x->verdict || str_eq(x->verdict, "allowed"))
                 x->verdict = status >= 500 ? "failed" : "denied";
         /* What will not change by asking again says so: these clients try some times else. */
-        bool final = status != 429 && status < 502;
+        bool final = x->spent || (status != 429 && status < 502);
         int r = put_body(x, status, text, &body);
         r = r < 0 ? r
                   : buf_addf(&all,
                              "HTTP/1.1 %u %s\r\ncontent-type: application/json\r\n"
                              "connection: close\r\n%s%scontent-length: %zu\r\n\r\n",
                              status, reason_of(status), final ? "x-should-retry: false\r\n" : "",
-                             status == 429 ? "retry-after: 2\r\n" : "", body.len);
+                             status == 429 && !x->spent ? "retry-after: 2\r\n" : "", body.len);
         if (r == 0 && !str_eq(x->method, "HEAD"))
                 r = buf_add(&all, body.data, body.len);
         if (r < 0)

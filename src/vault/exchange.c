@@ -36,7 +36,11 @@ void exchange_record(struct exchange *x)
                 audit_number(a, "first_us", x->first_us - x->began_us);
         if (x->scans && x->request.model[0])
                 audit_text(a, "model", x->request.model);
+        uint64_t cost = x->route.name[0] ? account_settle(x) : 0;
+        if (x->reserved)
+                audit_number(a, "reserved", x->reserved);
         if (x->meters) {
+                audit_number(a, "micro_usd", cost);
                 audit_number(a, "input", x->usage.input);
                 audit_number(a, "output", x->usage.output);
                 audit_number(a, "cache_write", x->usage.cache_write);
@@ -84,6 +88,13 @@ static void start_upstream(struct exchange *x)
                 x->calling = upstream_dial(x->all->upstreams, &x->route, on_upstream, x);
 }
 
+static void refuse_spent(struct exchange *x, const char *why)
+{
+        x->spent = true;
+        x->verdict = "denied";
+        exchange_refuse(x, 429, why);
+}
+
 /* All but uploads as forms is JSON on these routes. */
 static bool needs_scan(const struct exchange *x, const struct h1_head *h)
 {
@@ -103,7 +114,8 @@ static void on_request(void *ctx, const struct h1_head *h)
         x->first_us = 0;
         x->began_us = clock_boot_us();
         x->verdict = NULL;
-        x->scans = x->meters = false;
+        x->scans = x->meters = x->spent = false;
+        x->reserved = 0;
         x->relay.bytes_up = x->relay.bytes_down = 0;
         free(x->location);
         x->location = NULL;
@@ -112,6 +124,11 @@ static void on_request(void *ctx, const struct h1_head *h)
                 log_info("route.denied", kv("sandbox", x->sandbox), kv("method", x->method),
                          kv("path", x->path), kv("status", status), kv("why", err_text(&err)));
                 exchange_refuse(x, (unsigned)status, err_text(&err));
+                return;
+        }
+        char why[80];
+        if (account_begin(x, why) < 0) {
+                refuse_spent(x, why);
                 return;
         }
         x->verdict = "allowed";
@@ -208,9 +225,19 @@ static int on_response(void *ctx, const struct h1_head *h, struct buf *out)
 /* Not one byte of the part that is refused goes up: the upstream never has the whole request. */
 static int look_at(struct exchange *x, struct slice data)
 {
+        char why[80];
+        const struct h1_head *h = &x->relay.req.head;
         int r = x->scans ? request_feed(&x->request, data.data, data.len) : 0;
+        /* With its last bytes all of it is known; of a body without a length nothing is. */
+        bool known = h->framing != H1_LENGTH || x->relay.bytes_up >= h->length;
+        if (r == 0 && known)
+                r = account_reserve(x, why);
         if (r == 0)
                 return 0;
+        if (x->request.status == 0 && !x->relay.rsp_begun) {
+                refuse_spent(x, why);
+                return r;
+        }
         if (x->relay.rsp_begun)
                 relay_cut(&x->relay);
         else

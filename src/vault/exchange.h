@@ -9,6 +9,8 @@
 #include "net/relay.h"
 #include "vault/audit.h"
 #include "vault/boxes.h"
+#include "vault/budget.h"
+#include "vault/price.h"
 #include "vault/safe.h"
 #include "vault/upstream.h"
 
@@ -18,6 +20,8 @@ struct exchanges {
         struct vboxes *boxes;
         struct upstreams *upstreams;
         const struct routes *routes;
+        struct budgets *budgets;
+        const struct prices *prices;
         struct audit *audit;             /* NULL: none could be opened; all is refused */
         struct safe *(*safe)(void *ctx); /* NULL: no key yet */
         void *ctx;
@@ -29,4 +33,6 @@ struct exchanges {
 MUST_CHECK int exchange_open(struct exchanges *all, const char *sandbox, int *ret_fd);
 /* Policies have changed or a sandbox has ended: what may no longer be is cut. */
 void exchanges_recheck(struct exchanges *all);
+/* Once, at the start: what the audit log tells of budgets. */
+void account_recover(struct exchanges *all);
 void exchanges_done(struct exchanges *all);

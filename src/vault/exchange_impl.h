@@ -22,6 +22,10 @@ struct exchange {
         bool reused; /* its connection served another request before */
         unsigned hops, status;
         uint64_t began_us, first_us;
+        char owner[NAME_TEXT_MAX + 1];
+        uint64_t day, reserved;
+        bool reserved_all;  /* the reservation for this request was made */
+        bool spent;         /* refused because a budget is used up */
         bool scans, meters; /* the body is looked at; usage is read */
         struct request request;
         struct usage usage;
@@ -36,5 +40,9 @@ MUST_CHECK int put_request_head(struct exchange *x, const struct h1_head *h, str
 void exchange_refuse(struct exchange *x, unsigned status, const char *text);
 MUST_CHECK int put_response_head(struct exchange *x, const struct h1_head *h, struct buf *out);
 bool is_redirect(const struct h1_head *h);
+/* account.c: -EDQUOT and the like with the sentence. */
+MUST_CHECK int account_begin(struct exchange *x, char why[80]);
+MUST_CHECK int account_reserve(struct exchange *x, char why[80]);
+uint64_t account_settle(struct exchange *x); /* what it cost, in micro-dollars */
 /* exchange.c */
 void exchange_record(struct exchange *x);

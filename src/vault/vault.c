@@ -18,6 +18,8 @@ struct vault {
         struct upstreams upstreams;
         struct exchanges exchanges;
         struct audit *audit;
+        struct budgets budgets;
+        struct prices prices;
         struct desk *desk;
 };
 
@@ -236,6 +238,9 @@ void vault_reload(struct vault *v)
         text = v->c.setting(v->c.ctx, "routes.define");
         if (routes_define_list(&v->routes, text, &err) < 0)
                 log_error("vault.routes", kv("error", err_text(&err)));
+        text = v->c.setting(v->c.ctx, "routes.prices");
+        if (prices_init(&v->prices, text, &err) < 0)
+                log_error("vault.prices", kv("error", err_text(&err)));
 }
 
 int vault_new(const struct vault_config *c, struct vault **ret, struct err *err)
@@ -268,11 +273,14 @@ int vault_new(const struct vault_config *c, struct vault **ret, struct err *err)
                                           .upstreams = &v->upstreams,
                                           .routes = &v->routes,
                                           .audit = v->audit,
+                                          .budgets = &v->budgets,
+                                          .prices = &v->prices,
                                           .safe = find_safe,
                                           .ctx = v};
         if (r < 0)
                 return r;
         vault_reload(v);
+        account_recover(&v->exchanges);
         *ret = TAKE_PTR(v);
         return 0;
 }
@@ -283,6 +291,7 @@ void vault_free(struct vault *v)
                 return;
         exchanges_done(&v->exchanges);
         upstreams_done(&v->upstreams);
+        budgets_done(&v->budgets);
         audit_free(v->audit);
         desk_free(v->desk);
         safe_free(v->safe);

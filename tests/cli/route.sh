@@ -20,6 +20,8 @@ routes:
     - anthropic upstream=https://localhost:$port
     - follow upstream=https://localhost:$port secret=follow as=bearer allow=GET+HEAD:/* redirect=follow
     - pass upstream=https://localhost:$port allow=GET:/* redirect=pass
+    - few upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages box_requests=2
+    - dear upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages owner_usd=0.0035
     - broken upstream=https://127.0.0.1:$port allow=GET:/*
 YAML
 start_server --config "$dir/c.yaml"
@@ -82,6 +84,17 @@ before=$(wc -l <"$dir/seen")
 box anthropic "$(say mock ',"tools":[{"type":"code_execution_20250522","name":"c"}]')" >/dev/null
 is "the upstream has seen none of it" "$(wc -l <"$dir/seen")" "$before"
 is "another model passes where none is listed" "$(box anthropic "$(say other) -o /dev/null -w '%{http_code}'")" 200
+
+# Budgets: of a sandbox, of an owner; spent means spent, also behind a restart.
+ask() { printf '%s' "curl -s http://127.0.0.1:3128/$1/v1/messages -H 'content-type: application/json' -d '{\"model\":\"mock\",\"max_tokens\":50}' -w ' %{http_code}\n'"; }
+is "a sandbox has its requests and no more" "$(box few "$(ask few); $(ask few); $(ask few)" | awk '{print $NF}' | tr '\n' ' ')" "200 200 429 "
+is "another has its own" "$(box few "$(ask few)" | awk '{print $NF}')" 200
+is "an owner has so much a day" "$(box dear "$(ask dear); $(ask dear)" | awk '{print $NF}' | tr '\n' ' ')" "200 429 "
+spent=$(box dear "$(ask dear) -D -")
+has "it says so as the API would" "$spent" billing_error
+has "and that asking again is of no use" "$spent" "x-should-retry: false"
+kill -9 "$(role_pid vault)"
+is "spent is spent behind a restart" "$(box dear "$(ask dear)" | awk '{print $NF}')" 429
 
 # Connections are kept; a body of some size goes up and comes down whole.
 is "connections are kept between requests" "$(box anthropic "for i in 1 2 3; do curl -s -o /dev/null $base/v1/models; done"; tail -n 3 "$dir/seen" | jq -r .peer | sort -u | wc -l)" 1

@@ -1,0 +1,137 @@
+/* account.c - the money of a request: reserved once the whole body is known, settled with its line in
+ * the audit log, and found again there after a restart. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "vault/exchange_impl.h"
+#include <stdio.h>
+
+#define OUTPUT_GUESS 8192 /* tokens, where the request names more or nothing */
+#define DAY_MS       86400000ull
+
+static struct budget_who who_of(const struct exchange *x)
+{
+        return (struct budget_who){&x->route, x->sandbox, x->owner, x->day};
+}
+
+int account_begin(struct exchange *x, char why[80])
+{
+        const struct vbox *b = vbox_find(x->all->boxes, x->sandbox);
+        snprintf(x->owner, sizeof x->owner, "%s", b ? b->owner : "");
+        x->day = clock_wall_ms() / DAY_MS;
+        x->reserved = 0;
+        x->reserved_all = false;
+        if (!budget_limited(&x->route))
+                return 0;
+        struct budget_who w = who_of(x);
+        return budget_take(x->all->budgets, &w, 1, 0, why);
+}
+
+int account_reserve(struct exchange *x, char why[80])
+{
+        uint64_t tokens = x->request.max_tokens;
+        if (x->reserved_all || !budget_counts_money(&x->route))
+                return 0;
+        x->reserved_all = true;
+        struct usage guess = {.input = x->relay.bytes_up / 4,
+                              .output = tokens && tokens < OUTPUT_GUESS ? tokens : OUTPUT_GUESS};
+        uint64_t cost = price_of(x->all->prices, x->request.model, &guess);
+        struct budget_who w = who_of(x);
+        int r = budget_take(x->all->budgets, &w, 0, cost, why);
+        if (r < 0)
+                return r;
+        x->reserved = cost;
+        audit_begin(x->all->audit, "reserve");
+        audit_text(x->all->audit, "sandbox", x->sandbox);
+        audit_text(x->all->audit, "owner", x->owner);
+        audit_text(x->all->audit, "route", x->route.name);
+        audit_number(x->all->audit, "micro_usd", cost);
+        if (audit_end(x->all->audit) == 0)
+                return 0;
+        snprintf(why, 80, "the audit log cannot be written");
+        return -EIO;
+}
+
+uint64_t account_settle(struct exchange *x)
+{
+        uint64_t cost = 0;
+        bool money = x->route.meter != ROUTE_UNMETERED && x->meters;
+        /* A stream that was cut said nothing about its end: some eight bytes of it a token. */
+        bool whole = x->relay.rsp_done;
+        if (money && !whole && x->usage.output < x->relay.bytes_down / 8)
+                x->usage.output = x->relay.bytes_down / 8;
+        if (money)
+                cost = price_of(x->all->prices, x->request.model, &x->usage);
+        struct budget_who w = who_of(x);
+        if (budget_limited(&x->route))
+                budget_settle(x->all->budgets, &w, x->reserved, cost);
+        return cost;
+}
+
+/* ---- after a restart ---- */
+
+struct past {
+        struct exchanges *all;
+        char today[16];
+        uint64_t day;
+};
+
+/* The value of "key":"..." or "key":123. A quote inside a value is always escaped. */
+static bool field(const char *line, const char *key, char *dst, size_t size)
+{
+        char mark[32];
+        snprintf(mark, sizeof mark, "\"%s\":", key);
+        const char *p = strstr(line, mark);
+        if (!p)
+                return false;
+        p += strlen(mark);
+        bool text = *p == '"';
+        p += text;
+        snprintf(dst, size, "%.*s", (int)strcspn(p, text ? "\"" : ",}"), p);
+        return true;
+}
+
+static uint64_t number(const char *line, const char *key)
+{
+        char text[32];
+        uint64_t v = 0;
+        return field(line, key, text, sizeof text) && str_to_u64(text, &v) == 0 ? v : 0;
+}
+
+static bool read_line(void *ctx, const char *p, size_t n)
+{
+        struct past *past = ctx;
+        char line[AUDIT_LINE_MAX], kind[16], route[64], box[64], owner[64], ts[32];
+        snprintf(line, sizeof line, "%.*s", (int)n, p);
+        if (!field(line, "kind", kind, sizeof kind) || !field(line, "route", route, sizeof route) ||
+            !field(line, "sandbox", box, sizeof box) ||
+            !field(line, "owner", owner, sizeof owner) || !field(line, "ts", ts, sizeof ts))
+                return true;
+        const struct route *r = routes_find(past->all->routes, route);
+        if (!r || !budget_limited(r))
+                return true;
+        uint64_t day = str_starts(ts, past->today) ? past->day : 0;
+        struct budget_who w = {r, box, owner, day};
+        if (str_eq(kind, "reserve")) {
+                budget_add(past->all->budgets, &w, 0, number(line, "micro_usd"));
+        } else if (str_eq(kind, "request") && strstr(line, "\"verdict\":\"denied\"") == NULL) {
+                budget_add(past->all->budgets, &w, 1, 0);
+                budget_settle(past->all->budgets, &w, number(line, "reserved"),
+                              number(line, "micro_usd"));
+        }
+        return true;
+}
+
+void account_recover(struct exchanges *all)
+{
+        struct past past = {.all = all, .day = clock_wall_ms() / DAY_MS};
+        char now[25];
+        bool needed = false;
+        for (size_t i = 0; i < all->routes->n; i++)
+                needed |= budget_limited(&all->routes->list[i]);
+        if (!needed || !all->audit)
+                return;
+        snprintf(past.today, sizeof past.today, "%.10s", clock_text(now, clock_wall_ms()));
+        if (audit_read(all->audit, 1, read_line, &past) < 0)
+                log_error("budget.recover", kv("error", "the audit log cannot be read"));
+}
