@@ -6,6 +6,7 @@
 #include "box/helper.h"
 #include "box/image.h"
 #include "box/layer.h"
+#include "box/pool.h"
 #include "os/mount.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,7 +49,8 @@ BOX_VERB(layer_list)
 static bool in_use(const struct boxes *all, const char *key)
 {
         for (const struct box *b = all->first; b; b = b->next)
-                for (uint32_t i = 0; b->j.stage != JOURNAL_ENDED && i < b->j.n_layers; i++)
+                for (uint32_t i = 0; b->j.stage != JOURNAL_ENDED && !b->spare && i < b->j.n_layers;
+                     i++)
                         if (str_eq(b->j.layers[i].key, key))
                                 return true;
         return false;
@@ -59,6 +61,8 @@ BOX_VERB(layer_remove)
         (void)asker, (void)fds, (void)n_fds;
         const struct launch_layer *l = req;
         struct err err = {0};
+        if (!in_use(all, l->key))
+                pool_forget(all, l->key); /* nobody's sandboxes, made ahead */
         if (in_use(all, l->key))
                 peer_fail(rq, -EBUSY, "the layer is in use by a sandbox");
         else if (layer_remove(all->c.host, l->key, &err) < 0)

@@ -85,7 +85,7 @@ check "layers in use stay" grep -q 'are used by running' "$dir/out"
 p sandbox stop user >/dev/null 2>&1
 p wait user >/dev/null 2>&1
 p image prune >"$dir/out"
-check "then they go" [ "$(ls "$state/launch/layers" | wc -l)" = 2 ]
+check "then they go" [ "$(find "$state/launch/layers" -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]
 
 # a build goes on after launch, and then api, was killed
 printf 'run:\n  - echo 1 > /opt/1\n  - sleep 2; echo 2 > /opt/2\n  - echo 3 > /opt/3\n' >"$dir/r/slow.yaml"

@@ -72,7 +72,7 @@ TEST(every_bound_is_held_and_named)
         REFUSE("workdir", snprintf(s.workdir, sizeof s.workdir, "work"));
         REFUSE("workdir", snprintf(s.workdir, sizeof s.workdir, "/work/../etc"));
         REFUSE("profile", s.profile = 0);
-        REFUSE("profile", s.profile = BOX_BUILD + 1);
+        REFUSE("profile", s.profile = BOX_TEMPLATE + 1);
         REFUSE("owner", snprintf(s.owner, sizeof s.owner, "a/b"));
         REFUSE("network", s.network = BOX_NET_OPEN + 1);
         REFUSE("tty", s.tty = 2);
