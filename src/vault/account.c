@@ -21,9 +21,13 @@ int account_begin(struct exchange *x, char why[80])
         x->day = clock_wall_ms() / DAY_MS;
         x->reserved = 0;
         x->reserved_all = false;
+        struct budget_who w = who_of(x);
+        if (x->route.rate && budget_rate(x->all->budgets, &w, clock_wall_ms() / 60000) < 0) {
+                snprintf(why, 80, "too many requests a minute");
+                return -EAGAIN;
+        }
         if (!budget_limited(&x->route))
                 return 0;
-        struct budget_who w = who_of(x);
         return budget_take(x->all->budgets, &w, 1, 0, why);
 }
 

@@ -12,6 +12,7 @@ struct budget_entry {
         enum scope scope;
         char name[NAME_TEXT_MAX + 1], route[NAME_TEXT_MAX + 1];
         uint64_t day, requests, micro_usd;
+        uint64_t minute, in_minute; /* of a sandbox: against `rate` */
 };
 
 void budgets_done(struct budgets *b)
@@ -76,6 +77,15 @@ static struct budget_entry *entry(struct budgets *b, const struct budget_who *w,
         b->first = e;
         b->n++;
         return e;
+}
+
+int budget_rate(struct budgets *b, const struct budget_who *w, uint64_t minute)
+{
+        struct budget_entry *e = entry(b, w, OF_BOX);
+        if (e->minute != minute)
+                e->in_minute = 0;
+        e->minute = minute;
+        return w->route->rate && ++e->in_minute > w->route->rate ? -EAGAIN : 0;
 }
 
 int budget_take(struct budgets *b, const struct budget_who *w, uint64_t requests,

@@ -23,6 +23,8 @@ bool budget_counts_money(const struct route *r);
 /* One request more, and money. -EDQUOT: whose limit is reached in `why` (of 80 bytes). */
 MUST_CHECK int budget_take(struct budgets *b, const struct budget_who *w, uint64_t requests,
                            uint64_t micro_usd, char why[80]);
+/* One request in that minute. -EAGAIN: more than the route's rate. */
+MUST_CHECK int budget_rate(struct budgets *b, const struct budget_who *w, uint64_t minute);
 /* What it cost beside what was reserved. */
 void budget_settle(struct budgets *b, const struct budget_who *w, uint64_t reserved,
                    uint64_t micro_usd);

@@ -127,10 +127,13 @@ static void on_request(void *ctx, const struct h1_head *h)
                 return;
         }
         char why[80];
-        if (account_begin(x, why) < 0) {
+        int bad = account_begin(x, why);
+        if (bad == -EAGAIN)
+                exchange_refuse(x, 429, why);
+        else if (bad < 0)
                 refuse_spent(x, why);
+        if (bad < 0)
                 return;
-        }
         x->verdict = "allowed";
         x->scans = needs_scan(x, h);
         request_init(&x->request, &x->route);

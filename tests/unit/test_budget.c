@@ -45,6 +45,18 @@ TEST(reservations_hold_and_are_settled)
         budgets_done(&b);
 }
 
+TEST(a_rate_is_of_one_minute)
+{
+        static const struct route r = {.name = "x", .rate = 2};
+        struct budget_who w = {&r, "a", "ann", 1}, other = {&r, "b", "ann", 1};
+        CHECK_INT(budget_rate(&b, &w, 7), ==, 0);
+        CHECK_INT(budget_rate(&b, &w, 7), ==, 0);
+        CHECK_INT(budget_rate(&b, &w, 7), ==, -EAGAIN);
+        CHECK_INT(budget_rate(&b, &other, 7), ==, 0);
+        CHECK_INT(budget_rate(&b, &w, 8), ==, 0);
+        budgets_done(&b);
+}
+
 TEST(prices)
 {
         static struct prices p;
