@@ -39,6 +39,11 @@ say() { # MODEL FURTHER
 last() { tail -n 1 "$dir/seen" | jq -r "$1"; }
 
 has "without its key a route says so" "$(box anthropic "$(say mock)")" "key of this route is not set"
+check "a key for another host" p secret set anthropic --host other.example --as header:x-api-key <<<$key
+has "is not used here" "$(box anthropic "$(say mock)")" "another host or form"
+check "a key in another form" p secret set anthropic --host "localhost:$port" --as bearer <<<$key
+has "is not used either" "$(box anthropic "$(say mock)")" "another host or form"
+check "the upstream has seen nothing of it" test ! -s "$dir/seen"
 check "the key of a built-in route needs no more than its name" p secret set anthropic <<<$key
 is "it is bound to the route's host" "$(p secret list --json | jq -r '.secrets[0].host + " " + .secrets[0].as')" "localhost:$port header:x-api-key"
 has "a request is answered" "$(box anthropic "$(say mock)")" "hello from the mock"

@@ -230,3 +230,71 @@ TEST(the_end_of_a_sandbox_and_of_gate_cuts)
         CHECK(is_cut(two));
         end();
 }
+
+/* The first line of the answer to raw bytes, on a stream for that sandbox. */
+static const char *say(const char *id, const char *bytes)
+{
+        static char answer[4096];
+        struct vault_id q = {.id = ""};
+        snprintf(q.id, sizeof q.id, "%s", id);
+        f.answered = false;
+        closep(&f.fd);
+        f.fd = -1;
+        peer_call(f.gate, VAULT_ROUTE, &q, NULL, 0, on_answer, NULL);
+        if (wait_answer() < 0)
+                return "no stream";
+        CHECK(send(f.fd, bytes, strlen(bytes), MSG_NOSIGNAL) == (ssize_t)strlen(bytes));
+        size_t n = 0;
+        for (int i = 0; i < 200 && !memchr(answer, '\n', n); i++) {
+                CHECK_INT(loop_once(f.loop, 10, NULL), ==, 0);
+                ssize_t r = recv(f.fd, answer + n, sizeof answer - 1 - n, MSG_DONTWAIT);
+                n += r > 0 ? (size_t)r : 0;
+        }
+        answer[n] = 0;
+        answer[strcspn(answer, "\r\n")] = 0;
+        return answer;
+}
+
+#define GET(target) "GET " target " HTTP/1.1\r\nhost: x\r\n\r\n"
+
+TEST(a_hostile_gate_uses_no_route_that_its_sandbox_was_not_given)
+{
+        begin();
+        synced();
+        CHECK_INT(add(BOX_A, "route anthropic\n"), ==, 0);
+        CHECK_INT(add(BOX_B, "allow example.org\n"), ==, 0);
+        /* So far as the key, which is not there. */
+        CHECK_CONTAINS(say(BOX_A, GET("/anthropic/v1/models")), " 503 ");
+        CHECK_CONTAINS(say(BOX_B, GET("/anthropic/v1/models")), " 404 ");
+        CHECK_CONTAINS(say(BOX_A, GET("/openai/v1/models")), " 404 ");
+        CHECK_CONTAINS(say(BOX_A, GET("/anthropic/v1/files")), " 404 ");
+        CHECK_CONTAINS(say(BOX_A, GET("/anthropic/v1/messages")), " 405 ");
+        CHECK_STR(say("01m7z2cyygnrbarf2865z2ea2e", GET("/anthropic/v1/models")), "no stream");
+        end();
+}
+
+TEST(a_hostile_gate_is_parsed_as_strictly_as_a_sandbox)
+{
+        static const char *const bad[] = {
+                GET("/anthropic/v1/../v1/models"),
+                GET("/anthropic//v1/models"),
+                GET("/anthropic/v1%2fmodels"),
+                "GET /anthropic/v1/models HTTP/1.1\r\n\r\n",
+                "GET /anthropic/v1/models HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+                "POST /anthropic/v1/messages HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n"
+                "transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+                "POST /anthropic/v1/messages HTTP/1.1\r\nhost: a\r\n"
+                "transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+                "POST /anthropic/v1/messages HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\nx",
+                "GET /anthropic/v1/models HTTP/1.1\r\nhost: a\r\n x: folded\r\n\r\n",
+                "GET /anthropic/v1/models HTTP/1.1\nhost: a\n\n",
+        };
+        begin();
+        synced();
+        CHECK_INT(add(BOX_A, "route anthropic\n"), ==, 0);
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+                if (!strstr(say(BOX_A, bad[i]), " 400 "))
+                        test_failed(__FILE__, __LINE__, "case %zu was not refused", i);
+        CHECK_CONTAINS(say(BOX_A, "\x16\x03\x01\x02\r\n"), " 400 ");
+        end();
+}
