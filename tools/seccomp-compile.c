@@ -80,7 +80,7 @@ static const struct constant {
         {"SOL_IP", 0},
         {"SOL_IPV6", 41},
         {"OPT_TABLES", 64}, /* netfilter's options begin here; no other bit below 128 */
-        {"SOCK_DGRAM", 2}, /* the bit that SOCK_RAW has as well and SOCK_STREAM has not */
+        {"SOCK_DGRAM", 2},  /* the bit that SOCK_RAW has as well and SOCK_STREAM has not */
         {"AF_UNIX", 1},
         {"AF_INET", 2},
         {"AF_INET6", 10},

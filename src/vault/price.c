@@ -44,11 +44,10 @@ int prices_init(struct prices *p, const char *list, struct err *err)
 
 uint64_t price_of(const struct prices *p, const char *model, const struct usage *u)
 {
-        const struct price *best = NULL;
+        const struct price *best = &p->list[p->n - 1]; /* the one for every model */
         for (size_t i = 0; i < p->n; i++) {
                 const struct price *x = &p->list[i];
-                if (str_starts(model, x->model) &&
-                    (!best || strlen(x->model) > strlen(best->model)))
+                if (str_starts(model, x->model) && strlen(x->model) > strlen(best->model))
                         best = x;
         }
         double sum = (double)u->input * best->input + (double)u->output * best->output +

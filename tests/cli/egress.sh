@@ -30,7 +30,7 @@ is "a body goes up and comes back" \
 is "in chunks as well" \
         "$(in_box "head -c 300000 /dev/zero | tr '\\0' x | curl -s -T - -X POST -H 'Transfer-Encoding: chunked' $url/echo | wc -c")" 300000
 has "a stream passes" "$(in_box "curl -s $url/slow" | tr -d '\n')" "p0 p1 p2"
-has "to a client of HTTP/1.0 too" "$(in_box "curl -s --http1.0 $url/slow" | tr -d '\n')" "p0 p1 p2"
+has "to a client of HTTP/1.0 too" "$(in_box "curl -s --raw --http1.0 $url/slow" | tr -d '\n')" "p0 p1 p2"
 in_box "curl -s $url/die; echo code=\$?" >"$dir/die"
 check "an upstream that dies is no clean end" grep -qE 'code=(18|56)' "$dir/die"
 seen=$(in_box "curl -s -D - -o /dev/null -H 'Proxy-Authorization: Basic x' -H 'Connection: x-mine' -H 'X-Mine: 1' -H 'X-Other: 2' $url/a | grep -i x-seen")
