@@ -124,16 +124,19 @@ static pid_t make(const struct nest *n, uint64_t flags, int socket)
         _exit(send_pidfd(socket, &r, pidfd) < 0);
 }
 
-pid_t nest_fork(const struct nest *n, uint64_t flags, int *ret_pidfd, struct err *err)
+pid_t nest_fork(const struct nest *n, uint64_t flags, int cgroup,
+                const int doors[CGROUP_CONTROLLERS], int *ret_pidfd, struct err *err)
 {
         int pair[2];
         auto_close int outer_pidfd = -1;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return err_sys(err, -errno, "socket pair");
         auto_close int ours = pair[0];
-        pid_t pid = ns_fork(0, -1, &outer_pidfd, err);
+        pid_t pid = ns_fork(0, cgroup, &outer_pidfd, err);
         if (pid == 0) {
                 int inner_pidfd;
+                if (cgroup_enter(doors, NULL) < 0)
+                        _exit(1);
                 if (setns(n->user_ns, CLONE_NEWUSER) < 0 || setns(n->pid_ns, CLONE_NEWPID) < 0)
                         _exit(1);
                 pid_t maker = ns_fork(0, -1, &inner_pidfd, NULL); /* the pid namespace is its */

@@ -7,7 +7,7 @@
  * namespaces for it, and nothing of the template's is run or believed.
  */
 #pragma once
-#include "base/err.h"
+#include "os/cgroup.h"
 #include <sys/types.h>
 
 struct nest {
@@ -15,7 +15,9 @@ struct nest {
         uint32_t first;      /* of the ids, as the template counts them: a multiple of SLOT_SIZE */
 };
 
-/* As ns_fork; the ids are mapped when it returns in the parent, and the child is not ours to reap. */
-MUST_CHECK pid_t nest_fork(const struct nest *n, uint64_t flags, int *ret_pidfd, struct err *err);
+/* As ns_fork; the ids are mapped when it returns in the parent, and the child is not ours to reap.
+ * It is born in the v2 group and in those of the doors: from inside it could not enter. */
+MUST_CHECK pid_t nest_fork(const struct nest *n, uint64_t flags, int cgroup,
+                           const int doors[CGROUP_CONTROLLERS], int *ret_pidfd, struct err *err);
 /* The pid of a process in our own pid namespace and, where inner is wanted, in its innermost. */
 MUST_CHECK int nest_pid_of(int pidfd, pid_t *ret_pid, pid_t *ret_inner, struct err *err);

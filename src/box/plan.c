@@ -146,7 +146,7 @@ static void plan_program(struct plan *p, const struct launch_spec *spec,
                 add_tree(p, ".paddock/warm", TREE_PROGRAM);
                 for (size_t i = 0; i < p->n; i++)
                         if (p->steps[i].kind == PLAN_PROC)
-                                p->steps[i].n = TEMPLATE_SLOTS;
+                                p->steps[i].n = NESTED_MAX;
         }
         if (spec->profile == BOX_BUILD && facts->unpack)
                 add_tree(p, ".paddock/unpack", TREE_PROGRAM);

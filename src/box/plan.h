@@ -9,6 +9,8 @@
 #include "link/init.h"
 #include "link/launch.h"
 
+#define NESTED_MAX 1024 /* user namespaces in a template: ended ones linger for a moment */
+
 /* Detached mount trees that the parent opens and the child attaches. */
 enum plan_tree {
         TREE_USR,

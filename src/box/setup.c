@@ -310,8 +310,6 @@ static int begin(const struct setup *s, struct err *err)
         int r = cgroup_enter(s->doors, err);
         if (r < 0)
                 return r;
-        if (s->door_v2 >= 0 && write(s->door_v2, "0", 1) != 1)
-                return err_sys(err, -errno, "entering the control group");
         if (unshare(CLONE_NEWCGROUP) < 0)
                 return err_sys(err, -errno, "cgroup namespace");
         if (s->ranged) { /* for the parent, who is no more than us, to write our maps */

@@ -104,9 +104,7 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
         if (r < 0)
                 return r;
         memcpy(setup.doors, doors, sizeof setup.doors);
-        auto_close int door = nest ? cgroup_door_v2(h->cgroups, spec->id) : -1;
-        setup.door_v2 = door;
-        s->pid = nest ? nest_fork(nest, flags, &s->pidfd, err)
+        s->pid = nest ? nest_fork(nest, flags, cgroup, setup.doors, &s->pidfd, err)
                       : ns_fork(flags, cgroup, &s->pidfd, err);
         if (s->pid == 0) {
                 close(s->control); /* ours would keep theirs from ever ending */

@@ -334,7 +334,10 @@ int cgroup_door_v2(const struct cgroup_host *h, const char *name)
 {
         char path[CGROUP_NAME_BYTES + 16];
         snprintf(path, sizeof path, "%s/cgroup.procs", name);
-        return h->v2 < 0 ? -1 : openat(h->v2, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        bool needed = false;
+        for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+                needed = needed || h->v2_has[c];
+        return !needed ? -1 : openat(h->v2, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 int cgroup_enter(const int doors[CGROUP_CONTROLLERS], struct err *err)

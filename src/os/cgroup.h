@@ -55,7 +55,8 @@ MUST_CHECK int cgroup_open(const struct cgroup_host *h, const char *name);
  * there is none. On failure none is open. */
 MUST_CHECK int cgroup_doors(const struct cgroup_host *h, const char *name,
                             int ret[CGROUP_CONTROLLERS], struct err *err);
-/* The same for v2, where a process was not born in the group; -1: there is no v2. */
+/* The same for v2, for a process that was not born in the group; -1 where no limit hangs on it: the
+ * kernel takes some ten milliseconds for a move in v2. */
 int cgroup_door_v2(const struct cgroup_host *h, const char *name);
 /* Puts the calling process, which has one thread, into the groups. A thread that moves itself
  * spares the kernel a lock under which a start would now and then wait ten milliseconds. */

@@ -51,8 +51,10 @@ static uint64_t sum(const char *text, const char *key)
 
 uint64_t cgroup_cpu_us(const struct cgroup_host *h, const char *name)
 {
-        uint64_t us = number(h->v2, name, "cpu.stat", "usage_usec ");
-        return us ? us : number(h->v1[CGROUP_CPU], name, "cpuacct.usage", NULL) / 1000;
+        /* Not all of it need be in both: cgroup_door_v2. */
+        uint64_t v2 = number(h->v2, name, "cpu.stat", "usage_usec ");
+        uint64_t v1 = number(h->v1[CGROUP_CPU], name, "cpuacct.usage", NULL) / 1000;
+        return v2 > v1 ? v2 : v1;
 }
 
 bool cgroup_accounts_cpu(const struct cgroup_host *h)

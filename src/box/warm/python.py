@@ -75,16 +75,23 @@ def run(argv):
     exec(compile(source, name, "exec"), main)
 
 
-def child(api, fd):
-    api.PyOS_AfterFork_Child()
-    reseed()
-    gc.unfreeze()
-    gc.enable()
-    argv = command(fd)
+def open_stdio():
     sys.stdin = open(0, "r")
     sys.stdout = open(1, "w", buffering=1 if os.isatty(1) else -1)
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace")
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+
+
+def child(api, library):
+    # Before it is somebody's: what needs no argument, and the pages that every program writes to.
+    api.PyOS_AfterFork_Child()
+    open_stdio()
+    reseed()
+    exec(compile("import os, sys, random\nfor i in range(9): str(i)", "<warm>", "exec"), {})
+    fd = library.warm_wait()
+    reseed()
+    gc.enable()
+    argv = command(fd)
     program = os.path.basename(argv[0]) if argv else ""
     if not program.startswith("python"):
         try:
@@ -116,10 +123,9 @@ def zygote():
         print("paddock: the imports started threads, which a fork would lose", file=sys.stderr)
         os._exit(1)
     api.PyOS_BeforeFork()
-    fd = library.warm_wait()
-    if fd < 0:
+    if library.warm_fork_loop() < 0:
         os._exit(0)
-    return api, fd
+    return api, library
 
 
 child(*zygote())

@@ -25,8 +25,11 @@
 #define CHILD_SOCKET  3
 #define FIRST_FREE    64 /* where descriptors are put out of the way of 0 to 3 */
 
-/* For the loader. Returns the descriptor of the command in the child, or a negative errno when
- * launch is gone or the process cannot be a zygote. */
+/* For the loader. Forks as often as it is asked to; returns 0 in each child, or a negative errno in
+ * the zygote when launch is gone. */
+__attribute__((visibility("default"))) int warm_fork_loop(void);
+/* In the child, once it has done all that it can do before it is somebody's: waits to be told to go.
+ * Returns the descriptor of the command. */
 __attribute__((visibility("default"))) int warm_wait(void);
 /* Tells launch that the imports are done. */
 __attribute__((visibility("default"))) int warm_ready(void);
@@ -237,7 +240,16 @@ static int become_child(const int *fds)
         }
         /* Its own /proc/self is its own: there is nothing of another's in this memory. */
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-        if (say(CHILD_SOCKET, WARM_WAITING, r, step) < 0 || r < 0)
+        if (r < 0) {
+                say(CHILD_SOCKET, WARM_WAITING, r, step);
+                _exit(1);
+        }
+        return 0;
+}
+
+int warm_wait(void)
+{
+        if (say(CHILD_SOCKET, WARM_WAITING, 0, NULL) < 0)
                 _exit(1);
         return be_told();
 }
@@ -272,6 +284,9 @@ static int fork_into(const int *fds, size_t n_fds, bool *ret_child)
         }
         if (helper < 0)
                 return -errno;
+        /* A zombie would hold the namespaces of the sandbox. */
+        while (syscall(SYS_wait4, helper, NULL, 0, NULL) < 0 && errno == EINTR)
+                ;
         return error < 0 ? error : pid;
 }
 
@@ -280,7 +295,7 @@ int warm_ready(void)
         return say(ZYGOTE_SOCKET, WARM_READY, 0, NULL);
 }
 
-int warm_wait(void)
+int warm_fork_loop(void)
 {
         for (;;) {
                 int fds[WARM_FDS_MAX];
