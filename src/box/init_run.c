@@ -18,7 +18,10 @@ int run_read(struct run *r, int fd, struct err *err)
         if (size < 8 || size > ARGS_BYTES_MAX)
                 return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
         r->text = malloc((size_t)size);
-        if (!r->text || lseek(fd, 0, SEEK_SET) < 0 || fd_read_all(fd, r->text, (size_t)size) < 0)
+        ssize_t n = -1, at = 0; /* by position: an asker may give one memfd to several */
+        while (r->text && at < size && (n = pread(fd, r->text + at, (size_t)(size - at), at)) > 0)
+                at += n;
+        if (!r->text || at < size)
                 return err_set(err, -EIO, "command: cannot be read");
         return command_parse(r->text, (size_t)size, &r->command, err);
 }

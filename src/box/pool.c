@@ -13,7 +13,7 @@
 #include <sys/pidfd.h>
 
 #define QUIET_MS 10 /* without a CREATE, before the pool takes the processor for itself */
-#define FEW      4  /* of an image or a template: each holds more than one of "host" */
+#define FEW      5  /* of an image or a template: each holds more than one of "host" */
 
 /* ---- kinds ---- */
 

@@ -374,6 +374,8 @@ void template_orphan(struct box *t, uint32_t pid, uint32_t status)
         for (struct box *b = t->all->first; b; b = b->next) {
                 if (!is_child(t, b) || b->j.parent_pid != pid || b->j.stage == JOURNAL_ENDED)
                         continue;
+                if (b->j.stage == JOURNAL_RUNNING && b->rq)
+                        child_ready(b, EPOLLIN); /* it may have been quick: GONE is on its way */
                 if (b->j.stage == JOURNAL_RUNNING && !b->rq) {
                         if (box_send(b, INIT_MAIN_ENDED, &e) < 0)
                                 log_warn("box.orphan", kv("id", b->j.result.id));

@@ -72,7 +72,17 @@ TEST(what_a_script_does_is_what_python_does)
         struct launch_spec t = warm_python(f, "json");
         struct outcome *o = python(f, &t, "1/0");
         CHECK_INT(o->result.exit_code, ==, 1);
-        CHECK_CONTAINS(o->err, "ZeroDivisionError");
+        CHECK_STR(o->err, "Traceback (most recent call last):\n  File \"<string>\", line 1, in "
+                          "<module>\nZeroDivisionError: division by zero\n");
+        free(o);
+        o = python(f, &t,
+                   "import atexit, sys, threading, time\n"
+                   "atexit.register(print, 'at exit')\n"
+                   "threading.Thread(target=lambda: (time.sleep(.05), print('thread'))).start()\n"
+                   "sys.exit('because')");
+        CHECK_INT(o->result.exit_code, ==, 1);
+        CHECK_STR(o->err, "because\n");
+        CHECK_STR(o->out, "thread\nat exit\n");
         free(o);
         o = python(f, &t, "import os, signal; os.kill(os.getpid(), signal.SIGTERM)");
         CHECK_INT(o->result.reason, ==, BOX_SIGNAL);

@@ -1,11 +1,13 @@
 # The warm process of a Python template: imports what it is told to, then forks on request
 # (box/warm/messages.h). Arguments: the path of libwarm.so, then names of modules.
+import builtins
 import ctypes
 import gc
 import importlib
 import os
 import struct
 import sys
+import types
 
 
 def reseed():
@@ -28,9 +30,10 @@ def reseed():
 
 def command(fd):
     """argv and the environment, as link/launch.h lays them out."""
-    with open(fd, "rb") as f:
-        f.seek(0)
-        text = f.read()
+    text = b""
+    while more := os.pread(fd, 1 << 20, len(text)):
+        text += more
+    os.close(fd)
     argc, envc = struct.unpack_from("<II", text)
     words = text[8:].split(b"\0")[:-1]
     os.environb.clear()
@@ -69,10 +72,40 @@ def run(argv):
         runpy.run_path(arguments[0], run_name="__main__")
         return
     sys.path.insert(0, "")
-    main = sys.modules["__main__"].__dict__
-    for key in [k for k in main if not k.startswith("__")]:
-        del main[key]
-    exec(compile(source, name, "exec"), main)
+    main = types.ModuleType("__main__")
+    main.__builtins__ = builtins
+    sys.modules["__main__"] = main
+    exec(compile(source, name, "exec"), main.__dict__)
+
+
+def outcome(argv):
+    """Runs it to its end: the exit code. The interpreter is not taken apart afterwards: that would
+    copy every page that is still shared with the template, for nothing."""
+    import atexit
+    import threading
+
+    try:
+        run(argv)
+        code = 0
+    except SystemExit as e:
+        code = 0 if e.code is None else e.code
+        if not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+    except BaseException as e:
+        trace = e.__traceback__
+        while trace and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
+            trace = trace.tb_next
+        sys.excepthook(type(e), e.with_traceback(trace), trace)
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 120  # as Python itself
+    return code & 0xFF
 
 
 def open_stdio():
@@ -99,7 +132,7 @@ def child(api, library):
         except OSError as e:
             print(f"paddock: cannot run '{argv[0]}': {e.strerror}", file=sys.stderr)
             os._exit(127 if isinstance(e, FileNotFoundError) else 126)
-    run(argv)
+    os._exit(outcome(argv))
 
 
 def zygote():
