@@ -212,8 +212,12 @@ int build_new(struct api *a, const char *id, int64_t owner, const char *image, c
         int r = recipe_from(recipe, &b->r, err);
         if (r == 0 && b->r.base[0])
                 r = take_base(b, err);
+        const char *mirrors = api_setting(a, "build.mirrors");
+        struct recipe_site site = {.rootful = a->env.serve_uid == 0,
+                                   .mirrors = *mirrors ? mirrors : api_setting(a, "host.mirrors"),
+                                   .allow = api_setting(a, "build.allow")};
         if (r == 0)
-                r = recipe_plan(recipe, a->env.serve_uid == 0, &b->r, err);
+                r = recipe_plan(recipe, &site, &b->r, err);
         if (r < 0) {
                 build_free(b);
                 return r;

@@ -191,7 +191,8 @@ FIELDS(recipe_step, STR("kind", true, "apt, pip, npm, run or copy"),
 FIELDS(recipe, STR("from", false, "host, debian:SUITE, image:NAME or oci:REFERENCE"),
        LIST("steps", false, recipe_step, NULL), MAP("env", false, NULL),
        STR("workdir", false, NULL), STRS("entrypoint", false, NULL),
-       MAP("mirrors", false, "URLs: debian, security, pip, npm; a build reaches their hosts."));
+       MAP("mirrors", false, "URLs: debian, security, pip, npm, at hosts that builds may reach."),
+       STRS("reach", false, "Of the hosts that builds may reach only these."));
 FIELDS(image_build, STR("name", true, NULL), OBJ("recipe", true, recipe, NULL));
 FIELDS(import_query, STR("name", false, "Of the image; needed."), BOOL("oci", false, NULL));
 FIELDS(index_new, STR("volume", false, "Default: docs."), STR("prefix", false, "Only below it."),

@@ -2,7 +2,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "cli/mirrors.h"
 #include "cli/tar.h"
 #include "base/limits.h"
 #include "conf/yaml.h"
@@ -122,9 +121,23 @@ static int text(struct reader *r, const struct yaml_item *i)
         return 0;
 }
 
-static int entrypoint(struct reader *r, const struct yaml_item *i)
+static int words(struct reader *r, const struct yaml_item *i)
 {
-        json_object_set_new(r->to, "entrypoint", strings(i));
+        json_object_set_new(r->to, i->name, strings(i));
+        return 0;
+}
+
+/* "mirrors.pip: https://...": one of those that the server allows. */
+static int mirror(struct reader *r, const struct yaml_item *i)
+{
+        json_t *o = json_object_get(r->to, "mirrors");
+        if (i->is_list || i->n_values != 1)
+                return bad(r, i, "expected one text");
+        if (!o) {
+                o = json_object();
+                json_object_set_new(r->to, "mirrors", o);
+        }
+        json_object_set_new(o, i->name + 8, json_str_lossy(i->values, strlen(i->values)));
         return 0;
 }
 
@@ -146,17 +159,20 @@ static int item(struct reader *r, const struct yaml_item *i)
         static const struct {
                 const char *name;
                 int (*fn)(struct reader *r, const struct yaml_item *i);
-        } keys[] = {{"from", text},    {"workdir", text}, {"entrypoint", entrypoint},
+        } keys[] = {{"from", text},    {"workdir", text}, {"entrypoint", words},
                     {"apt", packages}, {"pip", packages}, {"npm", packages},
-                    {"run", run},      {"copy", copy}};
+                    {"run", run},      {"copy", copy},    {"reach", words}};
         if (str_starts(i->name, "env."))
                 return env(r, i);
+        if (str_starts(i->name, "mirrors."))
+                return mirror(r, i);
         for (size_t k = 0; k < ARRAY_LEN(keys); k++)
                 if (str_eq(i->name, keys[k].name))
                         return i->is_null ? bad(r, i, "nothing is written there")
                                           : keys[k].fn(r, i);
         return bad(r, i,
-                   "unknown; expected from, apt, pip, npm, run, copy, env, workdir or entrypoint");
+                   "unknown; expected from, apt, pip, npm, run, copy, env, workdir, entrypoint, "
+                   "mirrors or reach");
 }
 
 int recipe_file_read(const char *path, json_t **ret, struct err *err)
@@ -183,7 +199,6 @@ int recipe_file_read(const char *path, json_t **ret, struct err *err)
                 e = item(&r, &y.items[i]);
         if (e < 0)
                 return e;
-        json_object_set_new(to, "mirrors", mirrors_of_host());
         *ret = TAKE_PTR(to);
         return 0;
 }

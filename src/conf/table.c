@@ -77,6 +77,32 @@ static int check_network(const char *text, struct err *err)
                        text);
 }
 
+/* "pip=https://pypi.org/simple": the names are those of a recipe's mirrors. */
+static int check_mirror(const char *text, struct err *err)
+{
+        static const char *const kinds[] = {"debian=", "security=", "pip=", "npm="};
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+                const char *url = text + strlen(kinds[i]);
+                if (str_starts(text, kinds[i]) &&
+                    (str_starts(url, "http://") || str_starts(url, "https://")) &&
+                    !strpbrk(url, "@'\"\\ "))
+                        return 0;
+        }
+        return err_set(err, -EINVAL,
+                       "'%.128s' is not valid, expected NAME=URL, NAME being debian, security, "
+                       "pip or npm, the URL without a user",
+                       text);
+}
+
+static int check_host(const char *text, struct err *err)
+{
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789.-_*[]:";
+        if (*text != '-' && strspn(text, letters) == strlen(text))
+                return 0;
+        return err_set(err, -EINVAL, "'%.128s' is not valid, expected a host, or HOST:PORT", text);
+}
+
 const struct option config_options[] = {
         {
                 .name = "serve.state_dir",
@@ -323,6 +349,30 @@ const struct option config_options[] = {
                        "policy "
                        "allows the host; the host itself and private, link-local and metadata "
                        "addresses are otherwise never reached.",
+        },
+        {
+                .name = "build.mirrors",
+                .type = OPTION_LIST,
+                .def = "",
+                .example = "[debian=http://deb.debian.org/debian, pip=https://pypi.org/simple]",
+                .max = 500,
+                .check = check_mirror,
+                .reloadable = true,
+                .doc = "Where builds of images get packages: NAME=URL, NAME being debian, "
+                       "security, pip or npm; not set: as this host does itself, by its apt, pip "
+                       "and npm settings.",
+        },
+        {
+                .name = "build.allow",
+                .type = OPTION_LIST,
+                .def = "",
+                .example = "[registry-1.docker.io, auth.docker.io, git.example.org:8443]",
+                .max = 261,
+                .check = check_host,
+                .reloadable = true,
+                .doc = "Hosts that builds of images may reach besides the mirrors: HOST or "
+                       "HOST:PORT, '*.example.org' for all below it; a recipe chooses among them "
+                       "and adds none.",
         },
         {
                 .name = "limits.running",

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "serve/jail.h"
+#include "serve/mirrors.h"
 #include "serve/sockets.h"
 #include "base/build.h"
 #include <fcntl.h>
@@ -35,7 +36,10 @@ void send_settings(struct member *m)
         struct serve *s = m->serve;
         CLEANUP(buf_done) struct buf b;
         buf_init(&b, LINK_MESSAGE_MAX - 64);
-        char uid[16], idle[24];
+        char uid[16], idle[24], mirrors[MIRRORS_TEXT_MAX];
+        struct mirrors found;
+        mirrors_of_host(&found);
+        mirrors_text(&found, mirrors, sizeof mirrors);
         snprintf(uid, sizeof uid, "%u", (unsigned)geteuid());
         uint64_t idle_ms = config_get_u64(s->config, "serve.idle_exit");
         snprintf(idle, sizeof idle, "%llu",
@@ -48,6 +52,8 @@ void send_settings(struct member *m)
                 r = add_pair(&b, "serve.rootful", s->rootful ? "true" : "false");
         if (r == 0)
                 r = add_pair(&b, "serve.idle_exit_ms", idle);
+        if (r == 0)
+                r = add_pair(&b, "host.mirrors", mirrors);
         if (r < 0) {
                 log_error("serve.settings", kv("error", errno_text(r)));
                 return;

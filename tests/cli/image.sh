@@ -38,6 +38,13 @@ check "a step that fails fails the build" [ $? = 1 ]
 check "and says which" grep -q 'step 1 (run exit 3) exited with 3' "$dir/out"
 check "no image of that name is left" [ "$(p image show bad 2>&1 | grep -c 'there is no image')" = 1 ]
 check "nothing it wrote is left" [ -z "$(ls "$state/launch/uppers")" ]
+printf 'mirrors:\n  pip: https://evil.test/simple\npip: [x]\n' >"$dir/r/reach.yaml"
+p image build "$dir/r/reach.yaml" 2>"$dir/err"
+check "a recipe names no mirror of its own" [ $? != 0 ]
+check "and is told who may" grep -q "mirrors.pip: builds may not reach 'evil.test'.*build.allow" "$dir/err"
+printf 'from: oci:docker://evil.test/x\n' >"$dir/r/reach.yaml"
+p image build "$dir/r/reach.yaml" 2>"$dir/err"
+check "nor a registry" grep -q "from: builds may not reach 'evil.test'" "$dir/err"
 printf 'from: host\nboot: x\n' >"$dir/r/wrong.yaml"
 p image build "$dir/r/wrong.yaml" 2>"$dir/err"
 check "a wrong recipe is refused with its line" [ $? = 2 ]

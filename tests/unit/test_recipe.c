@@ -5,14 +5,20 @@
 
 static struct recipe r;
 
+static struct recipe_site site = {
+        .mirrors = "debian=http://mirror.test:8080/debian,pip=https://pypi.org/simple,"
+                   "npm=https://npm.test/",
+        .allow = "*.docker.test,git.test:8443"};
+
 static int plan(const char *text, bool rootful, struct err *err)
 {
+        site.rootful = rootful;
         auto_json json_t *j = NULL;
         recipe_done(&r);
         r = (struct recipe){.n = 0};
         CHECK_INT(json_parse(text, strlen(text), &j, err), >=, 0);
         int e = recipe_from(j, &r, err);
-        return e < 0 ? e : recipe_plan(j, rootful, &r, err);
+        return e < 0 ? e : recipe_plan(j, &site, &r, err);
 }
 
 static void good(const char *text)
@@ -33,9 +39,8 @@ TEST(recipe_steps_in_their_order)
 {
         good("{\"from\":\"debian:bookworm\",\"steps\":[{\"kind\":\"apt\",\"items\":[\"git\","
              "\"curl\"]},"
-             "{\"kind\":\"pip\",\"items\":[\"numpy==1.26\"]},{\"kind\":\"run\",\"text\":\"true\"}],"
-             "\"mirrors\":{\"debian\":\"http://mirror.test:8080/debian\",\"pip\":\"https://"
-             "pypi.org/simple\"}}");
+             "{\"kind\":\"pip\",\"items\":[\"numpy==1.26\"]},{\"kind\":\"run\",\"text\":\"true\"}]"
+             "}");
         CHECK_INT(r.n, ==, 4);
         CHECK_STR(r.steps[0].title, "from debian bookworm");
         CHECK(r.steps[0].on_host);
@@ -43,8 +48,8 @@ TEST(recipe_steps_in_their_order)
         CHECK_CONTAINS(r.steps[0].script, "deb http://mirror.test:8080/debian bookworm main");
         CHECK_CONTAINS(r.steps[1].script, "install -y --no-install-recommends 'git' 'curl'");
         CHECK_CONTAINS(r.steps[2].script, "'numpy==1.26'");
-        CHECK_STR(r.policy,
-                  "allow mirror.test:8080\nallow pypi.org\nallow files.pythonhosted.org\n");
+        CHECK_STR(r.policy, "allow mirror.test:8080\nallow pypi.org\nallow files.pythonhosted.org\n"
+                            "allow npm.test\nallow *.docker.test\nallow git.test:8443\n");
         CHECK_CONTAINS(json_string_value(json_object_get(r.env, "PATH")), "/opt/venv/bin:");
 }
 
@@ -95,6 +100,46 @@ TEST(recipe_words_cannot_become_shell)
                 "not a URL");
         REFUSED("{\"mirrors\":{\"debian\":\"http://a\\nallow evil\"}}", "not a URL");
         REFUSED("{\"mirrors\":{\"pip\":\"http://user@host/\"}}", "not a URL");
+}
+
+#define FORBIDDEN(text, why)                                                                       \
+        do {                                                                                       \
+                struct err err = {0};                                                              \
+                CHECK_INT(plan(text, true, &err), ==, -EPERM);                                     \
+                CHECK_CONTAINS(err_text(&err), why);                                               \
+        } while (0)
+
+TEST(recipe_adds_no_host_to_what_builds_may_reach)
+{
+        FORBIDDEN("{\"mirrors\":{\"pip\":\"https://evil.test/simple\"}}",
+                  "mirrors.pip: builds may");
+        FORBIDDEN("{\"mirrors\":{\"pip\":\"https://pypi.org.evil.test/\"}}",
+                  "mirrors.pip: builds may");
+        FORBIDDEN("{\"mirrors\":{\"pip\":\"https://pypi.org:8443/\"}}", "mirrors.pip: builds may");
+        FORBIDDEN("{\"mirrors\":{\"pip\":\"https://docker.test/\"}}", "mirrors.pip: builds may");
+        FORBIDDEN("{\"mirrors\":{\"pip\":\"https://evildocker.test/\"}}",
+                  "mirrors.pip: builds may");
+        FORBIDDEN("{\"from\":\"oci:docker://evil.test/a\"}", "from: builds may not reach");
+        FORBIDDEN("{\"reach\":[\"evil.test\"]}", "reach: builds may not reach");
+        REFUSED("{\"reach\":[\"*\"]}", "not a host");
+        REFUSED("{\"reach\":[\"*.test\"]}", "not a host");
+        REFUSED("{\"reach\":[\"git.test:*\"]}", "not a host");
+        REFUSED("{\"mirrors\":{\"cargo\":\"https://pypi.org/\"}}", "mirrors: 'cargo'");
+        REFUSED("{\"reach\":[\"pypi.org\\nallow evil\"]}", "not a host");
+}
+
+TEST(recipe_chooses_among_the_hosts_that_builds_may_reach)
+{
+        good("{\"from\":\"oci:docker://r.docker.test/a\",\"mirrors\":{\"pip\":"
+             "\"https://git.test:8443/simple\"},\"reach\":[\"R.docker.test\",\"git.test:8443\"],"
+             "\"steps\":[{\"kind\":\"pip\",\"items\":[\"x\"]}]}");
+        CHECK_STR(r.policy, "allow R.docker.test\nallow git.test:8443\n");
+        CHECK_CONTAINS(r.steps[1].script, "--index-url 'https://git.test:8443/simple'");
+        good("{\"reach\":[]}");
+        CHECK_STR(r.policy, "");
+        site.mirrors = "";
+        FORBIDDEN("{\"steps\":[{\"kind\":\"pip\",\"items\":[\"x\"]}]}", "no mirror of it");
+        FORBIDDEN("{\"from\":\"debian:bookworm\"}", "no mirror of Debian");
 }
 
 TEST(recipe_bad_ones_are_named)

@@ -1,5 +1,5 @@
 #include "base/fd.h"
-#include "cli/mirrors.h"
+#include "serve/mirrors.h"
 #include "cli/recipe_file.h"
 #include "cli/tar.h"
 #include "test.h"
@@ -40,7 +40,8 @@ TEST(recipe_file_keeps_the_order)
         auto_json json_t *j =
                 read_recipe("from: debian:bookworm\nrun:\n  - one\n  - two\napt: [a, b]\n"
                             "copy:\n  - f:/opt/g\nenv:\n  A: b\nworkdir: /x\n"
-                            "entrypoint: [a, -b]\n");
+                            "entrypoint: [a, -b]\nmirrors:\n  pip: https://p.test/simple\n"
+                            "reach: [p.test]\n");
         if (!j)
                 test_failed(__FILE__, __LINE__, "%s", err_text(&err));
         CHECK_STR(step(j, 0, "text"), "one");
@@ -50,7 +51,9 @@ TEST(recipe_file_keeps_the_order)
         CHECK_STR(json_string_value(json_object_get(j, "workdir")), "/x");
         CHECK_STR(json_string_value(json_object_get(json_object_get(j, "env"), "A")), "b");
         CHECK_INT(json_array_size(json_object_get(j, "entrypoint")), ==, 2);
-        CHECK(json_object_get(json_object_get(j, "mirrors"), "pip"));
+        CHECK_STR(json_string_value(json_object_get(json_object_get(j, "mirrors"), "pip")),
+                  "https://p.test/simple");
+        CHECK_INT(json_array_size(json_object_get(j, "reach")), ==, 1);
         CHECK_INT(tree_remove_at(AT_FDCWD, dir), ==, 0);
 }
 
@@ -117,16 +120,17 @@ TEST(tar_is_bounded)
 
 TEST(mirrors_are_those_of_the_host)
 {
-        auto_json json_t *to = json_object();
-        char value[100];
+        struct mirrors m = {.debian = ""}, *to = &m;
+        char value[100], text[MIRRORS_TEXT_MAX];
+        mirrors_read_apt(to, "deb http://me:secret@own.test/debian x main\n");
+        CHECK_STR(m.debian, "");
         mirrors_read_apt(to,
                          "# deb http://no/debian x main\n"
                          "deb [arch=amd64 signed-by=/x] http://one.test/debian/ bookworm main\n"
                          "deb http://vendor.test/apt x main\ndeb http://two.test/debian x main\n");
         mirrors_read_apt(to, "Types: deb\nURIs: http://sec.test/debian-security\nSuites: x\n");
-        CHECK_STR(json_string_value(json_object_get(to, "debian")), "http://one.test/debian");
-        CHECK_STR(json_string_value(json_object_get(to, "security")),
-                  "http://sec.test/debian-security");
+        CHECK_STR(m.debian, "http://one.test/debian");
+        CHECK_STR(m.security, "http://sec.test/debian-security");
         mirrors_read_ini("[global]\n# index-url = no\nindex-url = https://p.test/simple \n",
                          "index-url", value, sizeof value);
         CHECK_STR(value, "https://p.test/simple");
@@ -134,4 +138,10 @@ TEST(mirrors_are_those_of_the_host)
         CHECK_STR(value, "https://n.test/");
         mirrors_read_ini("", "registry", value, sizeof value);
         CHECK_STR(value, "");
+        setenv("PIP_INDEX_URL", "https://me:secret@p.test/simple", 1);
+        setenv("npm_config_registry", "https://n.test/", 1);
+        mirrors_of_host(to);
+        mirrors_text(to, text, sizeof text);
+        CHECK_CONTAINS(text, "pip=https://pypi.org/simple,npm=https://n.test/");
+        CHECK(!strstr(text, "secret"));
 }

@@ -1,4 +1,4 @@
-#include "cli/mirrors.h"
+#include "serve/mirrors.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include <dirent.h>
@@ -7,25 +7,32 @@
 
 #define FILE_MAX (1u << 20)
 
-static void note_uri(json_t *to, const char *uri, size_t n)
+/* One that a request may carry on: no user and password in it, no list, no quoting. */
+static bool is_plain(const char *url)
 {
-        char text[512], *end;
-        if (n >= sizeof text || n < 8 || strncmp(uri, "http", 4) != 0)
+        return (str_starts(url, "http://") || str_starts(url, "https://")) &&
+               !strpbrk(url, "@,'\"\\ ");
+}
+
+static void note_uri(struct mirrors *to, const char *uri, size_t n)
+{
+        char text[MIRROR_MAX], *end;
+        if (n >= sizeof text)
                 return;
         snprintf(text, sizeof text, "%.*s", (int)n, uri);
         end = text + strlen(text);
         while (end > text && end[-1] == '/')
                 *--end = 0;
         bool security = strstr(text, "security") != NULL;
-        if (!security && !str_ends(text, "/debian"))
+        if (!is_plain(text) || (!security && !str_ends(text, "/debian")))
                 return; /* of a vendor: not where Debian comes from */
-        const char *key = security ? "security" : "debian";
-        if (!json_object_get(to, key))
-                json_object_set_new(to, key, json_string(text));
+        char *into = security ? to->security : to->debian;
+        if (!*into)
+                memcpy(into, text, sizeof text);
 }
 
 /* "URIs: http://a http://b" and "deb [options] http://a suite component". */
-static void read_line(json_t *to, const char *line, size_t n)
+static void read_line(struct mirrors *to, const char *line, size_t n)
 {
         bool old = n > 4 && strncmp(line, "deb ", 4) == 0;
         if (!old && !(n > 5 && strncasecmp(line, "URIs:", 5) == 0))
@@ -40,7 +47,7 @@ static void read_line(json_t *to, const char *line, size_t n)
         }
 }
 
-void mirrors_read_apt(json_t *to, const char *text)
+void mirrors_read_apt(struct mirrors *to, const char *text)
 {
         while (*text) {
                 size_t n = strcspn(text, "\n");
@@ -74,13 +81,13 @@ static const char *read_file(struct buf *b, const char *path)
         return file_read_at(AT_FDCWD, path, b) < 0 ? "" : buf_text(b);
 }
 
-static void read_apt_file(json_t *to, const char *path)
+static void read_apt_file(struct mirrors *to, const char *path)
 {
         CLEANUP(buf_done) struct buf b;
         mirrors_read_apt(to, read_file(&b, path));
 }
 
-static void read_apt(json_t *to)
+static void read_apt(struct mirrors *to)
 {
         char path[600];
         DIR *d = opendir("/etc/apt/sources.list.d");
@@ -96,10 +103,10 @@ static void read_apt(json_t *to)
 }
 
 /* The environment first, then the user's file, then the host's. */
-static void read_one(json_t *to, const char *name, const char *const *vars, const char *home,
+static void read_one(char ret[MIRROR_MAX], const char *const *vars, const char *home,
                      const char *whole, const char *key, const char *otherwise)
 {
-        char value[512] = "", path[600];
+        char value[MIRROR_MAX] = "", path[600];
         const char *h = getenv("HOME");
         for (; *vars && !*value; vars++)
                 snprintf(value, sizeof value, "%s", getenv(*vars) ? getenv(*vars) : "");
@@ -112,19 +119,24 @@ static void read_one(json_t *to, const char *name, const char *const *vars, cons
                 CLEANUP(buf_done) struct buf b;
                 mirrors_read_ini(read_file(&b, whole), key, value, sizeof value);
         }
-        json_object_set_new(to, name, json_string(*value ? value : otherwise));
+        snprintf(ret, MIRROR_MAX, "%s", is_plain(value) ? value : otherwise);
 }
 
-json_t *mirrors_of_host(void)
+void mirrors_of_host(struct mirrors *ret)
 {
         static const char *const pip[] = {"PIP_INDEX_URL", NULL};
         static const char *const npm[] = {"npm_config_registry", "NPM_CONFIG_REGISTRY", NULL};
-        json_t *to = json_object();
-        read_apt(to);
-        if (!json_object_get(to, "debian"))
-                json_object_set_new(to, "debian", json_string("http://deb.debian.org/debian"));
-        read_one(to, "pip", pip, ".config/pip/pip.conf", "/etc/pip.conf", "index-url",
+        *ret = (struct mirrors){.debian = ""};
+        read_apt(ret);
+        if (!*ret->debian)
+                snprintf(ret->debian, MIRROR_MAX, "http://deb.debian.org/debian");
+        read_one(ret->pip, pip, ".config/pip/pip.conf", "/etc/pip.conf", "index-url",
                  "https://pypi.org/simple");
-        read_one(to, "npm", npm, ".npmrc", "/etc/npmrc", "registry", "https://registry.npmjs.org/");
-        return to;
+        read_one(ret->npm, npm, ".npmrc", "/etc/npmrc", "registry", "https://registry.npmjs.org/");
+}
+
+void mirrors_text(const struct mirrors *m, char *ret, size_t size)
+{
+        snprintf(ret, size, "debian=%s,pip=%s,npm=%s%s%s", m->debian, m->pip, m->npm,
+                 *m->security ? ",security=" : "", m->security);
 }
