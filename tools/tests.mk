@@ -52,10 +52,10 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 # The program that tries to get out: static, so that it runs in any image; test_escape takes it along.
-$(B)/tests/escape: tests/escape/escape.c
+$(B)/tests/escape: $(wildcard tests/escape/*.c) tests/escape/escape.h
 	@mkdir -p $(@D)
-	gcc -static -O1 -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -o $@ $<
-$(B)/tests/test_escape: $(B)/tests/escape
+	gcc -static -O1 -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
+$(B)/tests/test_escape $(B)/tests/test_abuse: $(B)/tests/escape
 # Runs a command with one system call refused; tests/fault/hosts.sh.
 $(B)/tests/deny: tests/fault/deny.c
 	@mkdir -p $(@D)
