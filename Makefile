@@ -29,6 +29,7 @@ all: programs
 ## make lint       formatting, static checks, shell scripts, layers
 ## make fuzz T=x   fuzz one parser (FUZZ_SECONDS=n); fuzz/ lists them
 ## make torture    build the same targets so that every allocation fails once
+## make soak N=x make and end x sandboxes, 500 at once, stress inside; nothing may grow
 ## make asan       build everything under ASan+UBSan into build/asan; make clang: with clang
 ## make format     clang-format on every source
 ## make bench      measure beside the peers and write docs/PERFORMANCE.md

@@ -23,7 +23,7 @@ $(B)/torture/%: fuzz/%.c tests/torture/torture.c $(ALL_ARCHIVES)
 	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) -Ifuzz $(CFLAGS) -o $@ $(filter %.c,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-.PHONY: unit-programs fuzz-programs torture-programs asan clang torture fuzzers fuzz test lint format
+.PHONY: soak unit-programs fuzz-programs torture-programs asan clang torture fuzzers fuzz test lint format
 unit-programs: $(UNIT:%=$(B)/tests/%) $(B)/tests/deny
 fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
 torture-programs: $(FUZZ:%=$(B)/torture/%)
@@ -41,6 +41,13 @@ fuzzers:
 fuzz: fuzzers
 	mkdir -p build/fuzz/corpus/$(T)
 	build/fuzz/fuzz/$(T) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 build/fuzz/corpus/$(T) fuzz/corpus/$(T)
+
+# Sandboxes without end: alone on the host, for it counts what is the host's.
+N ?= 100000
+soak: $(B)/tests/test_soak all
+	@tools/install-deps test
+	SOAK=$(N) $(B)/tests/test_soak
+	tests/soak.sh
 
 test:
 	@tools/install-deps test
