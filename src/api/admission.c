@@ -1,5 +1,6 @@
 #include "api/admission.h"
 #include "api/box.h"
+#include "api/warm.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -61,7 +62,7 @@ void admission_free(struct admission *q)
 
 static struct use used(const struct api *a, int64_t owner)
 {
-        struct use u = {0};
+        struct use u = {.memory_bytes = warm_memory(a, owner)};
         for (const struct live *j = a->jobs; j; j = j->next) {
                 const struct box *b = (const struct box *)j;
                 if (j->kind != LIVE_BOX || b->parent[0] || (owner >= 0 && j->owner != owner))
@@ -141,8 +142,11 @@ static void answer(struct ticket *t, int status, const struct err *err)
 static void run_queue(struct admission *q)
 {
         struct ticket *t;
-        while ((t = next_ticket(q)) && !blocked(q->api, &t->want, true))
+        const char *by = NULL;
+        while ((t = next_ticket(q)) && !(by = blocked(q->api, &t->want, true)))
                 answer(t, 0, NULL);
+        if (t && by && str_eq(by, "limits.memory"))
+                warm_yield(q->api);
 }
 
 static void run_soon(void *ctx)
@@ -223,7 +227,7 @@ static int refusal(struct admission *q, const struct want *w, struct err *err)
         never = never ? never : passes(q->api, w, &nothing, false);
         if (never)
                 return err_set(err, -EINVAL, "it asks for more than %s allows at all", never);
-        if (too_fast(q, w->owner))
+        if (!w->again && too_fast(q, w->owner))
                 return err_set(err, -EAGAIN, "more than limits.owner_creates in one second");
         for (const struct ticket *t = q->first; t; t = t->next)
                 waiting += t->want.owner == w->owner;

@@ -13,6 +13,7 @@
 struct want {
         int64_t owner;
         uint64_t memory_bytes, disk_bytes, cpu_milli;
+        bool again; /* it was asked for before: not one more in this second */
 };
 
 struct admission;

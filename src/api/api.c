@@ -8,6 +8,7 @@
 #include "api/metrics.h"
 #include "api/router.h"
 #include "api/run.h"
+#include "api/warm.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -116,6 +117,7 @@ static int open_state(struct api *a, struct err *err)
         if (r < 0)
                 return r;
         prune_again(a);
+        a->warm = warm_new(a);
         return jobs_open(a->db, restore, a, err);
 }
 
@@ -164,6 +166,7 @@ void api_free(struct api *a)
         loop_timer_remove(a->exec_timer);
         events_free(a->events);
         admission_free(a->admission);
+        warm_free(a->warm);
         if (a->tls_key.data)
                 explicit_bzero(a->tls_key.data, a->tls_key.len);
         buf_done(&a->tls_key);
@@ -254,7 +257,7 @@ static void on_exited(void *ctx, struct peer_request *rq UNUSED, const void *req
         const struct launch_result *r = req;
         if (box_find(a, r->id))
                 box_exited(a, r);
-        else if (!build_exited(a, r) && !pool_exited(a->pool, r))
+        else if (!build_exited(a, r) && !warm_exited(a, r) && !pool_exited(a->pool, r))
                 forget(a, r->id); /* of an earlier life of this role */
 }
 
@@ -265,8 +268,10 @@ static void on_listed(void *ctx, const struct peer_answer *answer)
         struct api *a = ctx;
         const struct launch_result *r = answer->rep;
         struct launch_stop stop = {0};
+        if (answer->status == 0 && !answer->more)
+                warm_list_ends(a);
         if (answer->status < 0 || !r->id[0] || r->profile == BOX_PARSE || box_find(a, r->id) ||
-            build_owns(a, r->id))
+            build_owns(a, r->id) || warm_listed(a, r))
                 return;
         if (r->state == BOX_ENDED && !pool_exited(a->pool, r))
                 forget(a, r->id);
@@ -286,8 +291,16 @@ static void on_exec_exited(void *ctx, struct peer_request *rq UNUSED, const void
                 box_exec_exited(a, req);
 }
 
-static const struct peer_handler launch_handlers[] = {
-        {LAUNCH_EXITED, on_exited}, {LAUNCH_EXEC_EXITED, on_exec_exited}, {0, NULL}};
+static void on_ready(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
+                     uint32_t n_fds UNUSED)
+{
+        warm_ready(ctx, ((const struct launch_id *)req)->id);
+}
+
+static const struct peer_handler launch_handlers[] = {{LAUNCH_EXITED, on_exited},
+                                                      {LAUNCH_READY, on_ready},
+                                                      {LAUNCH_EXEC_EXITED, on_exec_exited},
+                                                      {0, NULL}};
 const struct peer_ops api_launch_ops = {&launch_link, launch_handlers, NULL};
 const struct peer_ops api_keep_ops = {&keep_link, NULL, NULL};
 const struct peer_ops api_rag_ops = {&rag_link, NULL, NULL};
@@ -299,6 +312,7 @@ void api_peer_up(struct api *a, const char *name)
         build_peer_up(a, name);
         if (str_eq(name, "launch")) {
                 pool_launch_up(a->pool);
+                warm_list_begins(a);
                 peer_call(api_peer(a, name), LAUNCH_LIST, &nothing, NULL, 0, on_listed, a);
         }
         if (str_eq(name, "rag"))

@@ -27,6 +27,7 @@ struct live;         /* jobs that have not ended */
 struct viewer;
 struct pool; /* sandboxes that hold volumes for file access */
 struct admission;
+struct warm;   /* processes of templates */
 struct events; /* of sandboxes, for who watches */
 
 struct api {
@@ -39,6 +40,7 @@ struct api {
         struct viewer *viewers; /* attached clients */
         struct events *events;
         struct admission *admission; /* who waits for room */
+        struct warm *warm;
         struct api_counters *counters;
         /* Users that asked lately: a user is never renamed and never removed. */
         struct api_known {

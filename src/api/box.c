@@ -3,6 +3,7 @@
 #include "api/box_impl.h"
 #include "api/events.h"
 #include "api/job_json.h"
+#include "api/warm.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -36,6 +37,8 @@ void box_free(struct box *b)
         loop_timer_remove(b->bound);
         outlog_free(b->log);
         json_decref(b->enforcement);
+        if (b->template[0])
+                warm_released(b->live.api, b->live.owner, b->template);
         if (!b->parent[0])
                 admission_turn(b->live.api);
         free(b);
@@ -349,6 +352,8 @@ void box_restore(struct api *a, const struct job_row *row)
         b->disk_bytes = (uint64_t)json_integer_value(json_object_get(spec, "disk_bytes"));
         b->cpu_milli = (uint64_t)json_integer_value(json_object_get(spec, "cpu_milli"));
         const char *network = json_string_value(json_object_get(spec, "network"));
+        const char *template = json_string_value(json_object_get(spec, "template"));
+        snprintf(b->template, sizeof b->template, "%s", template ? template : "");
         b->proxied = network && str_eq(network, "proxy");
         snprintf(b->parent, sizeof b->parent, "%s", row->parent ? row->parent : "");
         json_decref(spec);

@@ -31,13 +31,14 @@ struct box_pipe {
 };
 
 struct box {
-        struct live live;             /* first */
-        char parent[ID_TEXT_LEN + 1]; /* of an exec: its sandbox; "" else */
-        bool tty;                     /* one descriptor, the terminal's master */
-        bool listed, asked_before;    /* exec: launch knows it; it was there when we asked */
-        bool proxied;                 /* its network is the proxy */
-        bool too_much;                /* its output passed the limit, it is being ended */
-        uint64_t output_max;          /* 0 none */
+        struct live live;                 /* first */
+        char parent[ID_TEXT_LEN + 1];     /* of an exec: its sandbox; "" else */
+        char template[NAME_TEXT_MAX + 1]; /* it was made from; "" none */
+        bool tty;                         /* one descriptor, the terminal's master */
+        bool listed, asked_before;        /* exec: launch knows it; it was there when we asked */
+        bool proxied;                     /* its network is the proxy */
+        bool too_much;                    /* its output passed the limit, it is being ended */
+        uint64_t output_max;              /* 0 none */
         uint64_t memory_bytes, disk_bytes, cpu_milli; /* of the limits: what admission counts */
         uint64_t touched_ms;                          /* launch was told that bytes flow */
         enum box_step step;

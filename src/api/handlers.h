@@ -17,9 +17,10 @@ void openapi_get(struct call *c);
 void tokens_get(struct call *c);
 void tokens_post(struct call *c);
 void tokens_delete(struct call *c);
+/* sandbox_create.c */
+void sandboxes_post(struct call *c);
 /* sandboxes.c */
 void sandboxes_get(struct call *c);
-void sandboxes_post(struct call *c);
 void sandbox_get(struct call *c);
 void sandbox_delete(struct call *c);
 void sandbox_signal(struct call *c);
@@ -61,6 +62,11 @@ void sandbox_files(struct call *c);
 void sandbox_file_get(struct call *c);
 void sandbox_file_put(struct call *c);
 void sandbox_file_delete(struct call *c);
+/* templates.c */
+void templates_get(struct call *c);
+void templates_post(struct call *c);
+void template_get(struct call *c);
+void template_delete(struct call *c);
 /* images.c */
 void images_get(struct call *c);
 void image_get(struct call *c);

@@ -94,7 +94,7 @@ void image_export(struct call *c)
         memcpy(s->id, id.s, sizeof s->id);
         snprintf(s->image, sizeof s->image, "%s", call_param(c, "name"));
         int r = str_eq(s->image, "host") ? err_set(&err, -EINVAL, "name: 'host' is the host itself")
-                                         : image_apply(c, s, &err);
+                                         : image_apply(c->api, c->who.user.id, c->body, s, &err);
         struct peer *launch = r < 0 ? NULL : call_peer(c, "launch");
         if (r < 0)
                 call_fail_err(c, &err);

@@ -39,17 +39,17 @@ static void apply_body(const json_t *m, json_t *body)
                 json_array_insert(argv, i, json_array_get(entry, i));
 }
 
-int image_apply(struct call *c, struct launch_spec *s, struct err *err)
+int image_apply(struct api *a, int64_t owner, json_t *body, struct launch_spec *s, struct err *err)
 {
         auto_json json_t *m = NULL;
         if (str_eq(s->image, "host"))
                 return 0;
-        int r = images_find(c->api->db, c->who.user.id, s->image, take_manifest, &m, err);
+        int r = images_find(a->db, owner, s->image, take_manifest, &m, err);
         if (r <= 0)
                 return r < 0 ? r : err_set(err, -ENOENT, "image: there is no image '%s'", s->image);
         add_layers(m, s);
-        if (c->body)
-                apply_body(m, c->body);
+        if (body)
+                apply_body(m, body);
         const char *workdir = json_string_value(json_object_get(m, "workdir"));
         if (!s->workdir[0] && workdir)
                 snprintf(s->workdir, sizeof s->workdir, "%s", workdir);

@@ -4,5 +4,6 @@
 #include "link/launch.h"
 
 /* What the image that s->image names brings: its layers; variables, working directory and entrypoint
- * where the body says nothing. -ENOENT: the caller has none of that name. */
-MUST_CHECK int image_apply(struct call *c, struct launch_spec *s, struct err *err);
+ * where the body (NULL: none) says nothing. -ENOENT: the owner has none of that name. */
+MUST_CHECK int image_apply(struct api *a, int64_t owner, json_t *body, struct launch_spec *s,
+                           struct err *err);

@@ -24,9 +24,10 @@ static json_t *kept_values(const struct sandbox_spec *s)
         static const char *const networks[] = {"none", "proxy", "open"};
         const struct launch_spec *l = &s->launch;
         return json_pack(
-                "{s:b,s:b,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "stdin", s->has_stdin,
-                "tty", l->tty != 0, "image", s->image, "driver", l->driver[0] ? l->driver : "ns",
-                "workdir", l->workdir[0] ? l->workdir : "/work", "network", networks[l->network],
+                "{s:b,s:b,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "stdin",
+                s->has_stdin, "tty", l->tty != 0, "image", s->image, "template", s->template.name,
+                "driver", l->driver[0] ? l->driver : "ns", "workdir",
+                l->workdir[0] ? l->workdir : "/work", "network", networks[l->network],
                 "memory_bytes", (json_int_t)l->memory_bytes, "cpu_milli", (json_int_t)l->cpu_milli,
                 "pids", (json_int_t)l->pids, "disk_bytes", (json_int_t)l->disk_bytes, "timeout_ms",
                 (json_int_t)l->wall_ms, "idle_timeout_ms", (json_int_t)l->idle_ms, "cpu_time_ms",

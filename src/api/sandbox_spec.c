@@ -220,6 +220,35 @@ static bool reserved(const char *name)
         return str_eq(name, "events");
 }
 
+static int read_template(struct call *c, struct sandbox_spec *s, struct err *err)
+{
+        char name[NAME_TEXT_MAX + 1];
+        int r = json_read_str(c->body, "template", JSON_OPTIONAL, name, sizeof name, err);
+        if (r <= 0 || !name[0])
+                return r < 0 ? r : 0;
+        if (!str_is_name(name))
+                return err_set(err, -EINVAL, "template: not a name");
+        r = template_load(c->api, c->who.user.id, name, &s->template, err);
+        if (r == 0)
+                memcpy(s->launch.image, s->template.image, sizeof s->launch.image);
+        return r;
+}
+
+/* What a fork of a running process cannot be given. It is refused, not started cold: who names a
+ * template counts on it. */
+static int check_fork(const struct sandbox_spec *s, struct err *err)
+{
+        const struct launch_spec *l = &s->launch;
+        bool forks = s->template.name[0] && s->template.runtime == TEMPLATE_PYTHON;
+        bool plain = !l->tty && !l->disk_backed && l->network == BOX_NET_NONE && !l->n_secrets &&
+                     !l->n_gpus && (!l->driver[0] || str_eq(l->driver, "ns"));
+        if (!forks || plain)
+                return 0;
+        return err_set(err, -EINVAL,
+                       "template: a forked sandbox has no terminal, no network, no secrets, no "
+                       "GPU, no disk-backed files (more than 512 MiB) and no driver but ns");
+}
+
 static int read_names(struct call *c, struct sandbox_spec *s, struct err *err)
 {
         struct launch_spec *l = &s->launch;
@@ -228,12 +257,17 @@ static int read_names(struct call *c, struct sandbox_spec *s, struct err *err)
         if (r > 0 && (!str_is_name(s->name) || reserved(s->name)))
                 return err_set(err, -EINVAL, "name: 1 to 63 of a-z, 0-9 and -, not at its ends");
         if (r >= 0)
+                r = read_template(c, s, err);
+        if (r >= 0)
                 r = json_read_str(c->body, "image", JSON_OPTIONAL, l->image, sizeof l->image, err);
         if (r >= 0 && !str_is_name(l->image))
                 return err_set(err, -EINVAL, "image: not a name");
+        if (r >= 0 && s->template.name[0] && !str_eq(l->image, s->template.image))
+                return err_set(err, -EINVAL, "image: the template '%s' is one of the image '%s'",
+                               s->template.name, s->template.image);
         snprintf(s->image, sizeof s->image, "%s", l->image);
         if (r >= 0)
-                r = image_apply(c, l, err);
+                r = image_apply(c->api, c->who.user.id, c->body, l, err);
         if (r >= 0)
                 r = json_read_str(c->body, "driver", JSON_OPTIONAL, l->driver, sizeof l->driver,
                                   err);
@@ -263,6 +297,9 @@ int sandbox_spec_read(struct call *c, struct sandbox_spec *s, struct err *err)
         r = r < 0 ? r : read_limits(c, &s->launch, err);
         if (r < 0)
                 return r;
+        r = check_fork(s, err);
+        if (r < 0)
+                return r;
         s->has_stdin = json_is_true(json_object_get(c->body, "stdin"));
         if (s->launch.network == BOX_NET_PROXY)
                 egress_env(c, json_object_get(c->body, "routes"));
@@ -275,4 +312,5 @@ void sandbox_spec_done(struct sandbox_spec *s)
         if (s->command >= 0)
                 close(s->command);
         buf_done(&s->policy);
+        template_done(&s->template);
 }

@@ -2,12 +2,14 @@
  * compared with that of a sandbox of the same name. Every field has a bound; an error names it. */
 #pragma once
 #include "api/call.h"
+#include "api/template.h"
 #include "link/launch.h"
 
 struct sandbox_spec {
         struct launch_spec launch;
         char name[NAME_TEXT_MAX + 1];  /* "" none */
         char image[NAME_TEXT_MAX + 1]; /* as it was asked for; launch.image says what lies below */
+        struct template template;      /* name "" none */
         bool has_stdin;
         struct buf policy; /* what launch.policy points to */
         int command;       /* memfd; -1 */

@@ -251,7 +251,9 @@ size_t boxes_stop(struct boxes *all, bool helpers_only)
         size_t n = 0;
         pool_close(all);
         for (struct box *b = all->first; b; b = b->next) {
-                bool helper = b->j.result.profile != BOX_RUN, ended = b->j.stage == JOURNAL_ENDED;
+                /* a template that has sandboxes stays with them */
+                bool helper = b->j.result.profile != BOX_RUN && !template_children(b),
+                     ended = b->j.stage == JOURNAL_ENDED;
                 if (ended && helper && b->stop_sent)
                         box_keep_drop(b, ""); /* its asker may end before it can say so */
                 if (ended || b->spare || (helpers_only && !helper))

@@ -131,7 +131,8 @@ int box_request_command(const struct invocation *inv, char *const *argv, json_t 
 int box_request(const struct invocation *inv, char *const *argv, bool with_stdin, json_t **ret,
                 struct err *err)
 {
-        static const char *const texts[] = {"name", "image", "workdir", "network", "driver"};
+        static const char *const texts[] = {"name",    "image",   "template",
+                                            "workdir", "network", "driver"};
         static const struct {
                 const char *flag, *key;
         } numbers[] = {{"memory", "memory_bytes"},

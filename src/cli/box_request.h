@@ -39,6 +39,10 @@ extern const char *const box_networks[], *const box_drivers[];
                        .doc = "File system that the command sees; default host, this machine's "   \
                               "/usr."},                                                            \
                  .arg = "IMAGE"},                                                                  \
+                {.o = {.name = "template",                                                         \
+                       .type = OPTION_NAME,                                                        \
+                       .doc = "Fork it from a template: 'paddock template create'."},              \
+                 .arg = "NAME"},                                                                   \
                 {.o = {.name = "volume",                                                           \
                        .type = OPTION_STR,                                                         \
                        .max = 4096,                                                                \

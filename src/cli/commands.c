@@ -3,6 +3,8 @@
 
 extern const struct command command_image_list, command_image_show, command_image_build,
         command_image_remove, command_image_prune, command_image_import, command_image_export;
+extern const struct command command_template_create, command_template_list, command_template_show,
+        command_template_remove;
 extern const struct command command_run, command_sandbox_create, command_sandbox_exec,
         command_sandbox_cp, command_sandbox_stats, command_sandbox_events, command_sandbox_freeze,
         command_sandbox_thaw, command_sandbox_wait, command_sandbox_logs, command_sandbox_list,
@@ -55,6 +57,10 @@ const struct command *const commands[] = {
         &command_image_prune,
         &command_image_import,
         &command_image_export,
+        &command_template_create,
+        &command_template_list,
+        &command_template_show,
+        &command_template_remove,
         &command_serve,
         &command_status,
         &command_stop,

@@ -477,6 +477,17 @@ const struct option config_options[] = {
                 .doc = "Sandboxes of one owner that may wait for room.",
         },
         {
+                .name = "templates.memory",
+                .type = OPTION_BYTES,
+                .def = "1GiB",
+                .min = BOX_MEMORY_MIN,
+                .max = BOX_BYTES_MAX,
+                .zero = "no limit",
+                .reloadable = true,
+                .doc = "Sum of the memory limits of the warm processes of templates of all owners; "
+                       "the one that was used longest ago makes room for another.",
+        },
+        {
                 .name = "limits.queue_time",
                 .type = OPTION_MS,
                 .def = "30s",

@@ -54,6 +54,20 @@ static const char *const migrations[] = {
         "CREATE TABLE recipes("
         " job TEXT PRIMARY KEY,"
         " recipe TEXT NOT NULL) WITHOUT ROWID;",
+        /* 5: templates, and the warm processes that were started for them */
+        "CREATE TABLE templates("
+        " owner INTEGER NOT NULL REFERENCES users(id),"
+        " name TEXT NOT NULL,"
+        " created_ms INTEGER NOT NULL,"
+        " spec TEXT NOT NULL,"             /* JSON */
+        " error TEXT NOT NULL DEFAULT ''," /* why it last could not be started */
+        " PRIMARY KEY(owner, name)) WITHOUT ROWID;"
+        "CREATE TABLE warm("
+        " id TEXT PRIMARY KEY," /* of its sandbox */
+        " owner INTEGER NOT NULL,"
+        " template TEXT NOT NULL,"
+        " digest TEXT NOT NULL," /* of what it was made from */
+        " memory_bytes INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 const struct db_schema store_schema = {"api", migrations, ARRAY_LEN(migrations)};

@@ -1,9 +1,12 @@
 #!/bin/bash
-# Every command of docs/sandboxes.md runs as it is written there.
+# Every command of docs/sandboxes.md and docs/templates.md runs as it is written there.
 # shellcheck source=tests/cli/cli.sh
 . "$(dirname "$0")/cli.sh"
 start_server
-sed -n '/^```$/,/^```$/p' docs/sandboxes.md | grep -v '^```' >"$dir/commands"
+pages=docs/sandboxes.md
+[ "$(id -u)" = 0 ] && pages="$pages docs/templates.md" # they need root
+# shellcheck disable=SC2086
+sed -n '/^```$/,/^```$/p' $pages | grep -v '^```' >"$dir/commands"
 check "there are commands" test "$(wc -l <"$dir/commands")" -gt 15
 mkdir "$dir/there"
 (cd "$dir/there" && PATH=$(dirname "$paddock"):$PATH timeout 60 bash -ex "$dir/commands" >"$dir/out" 2>&1)

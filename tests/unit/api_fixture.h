@@ -226,6 +226,15 @@ static inline void fake_end(struct fixture *f, struct fake_box *b, uint32_t reas
         peer_event(f->far_launch, LAUNCH_EXITED, &b->result, NULL, 0);
 }
 
+/* A template's imports are done. */
+static inline void fake_ready(struct fixture *f, struct fake_box *b)
+{
+        struct launch_id id;
+        memcpy(id.id, b->id, sizeof id.id);
+        b->result.ready = 1;
+        peer_event(f->far_launch, LAUNCH_READY, &id, NULL, 0);
+}
+
 static inline void fake_signal(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
                                uint32_t n UNUSED)
 {
@@ -244,6 +253,11 @@ static inline void fake_stop(void *ctx, struct peer_request *rq, const void *req
         struct fake_box *b = fake_find(f, ((const struct launch_stop *)req)->id);
         f->stops++;
         f->stop_reason = ((const struct launch_stop *)req)->reason;
+        for (size_t i = 0; b && i < f->n_boxes; i++)
+                if (!f->boxes[i].ended && str_eq(f->boxes[i].spec.template, b->id)) {
+                        peer_fail(rq, -EBUSY, "the template is in use by a sandbox");
+                        return;
+                }
         peer_reply(rq, &nothing, NULL, 0, false);
         if (b && !b->ended)
                 fake_end(f, b, f->stop_reason ? f->stop_reason : BOX_KILLED, SIGKILL);
