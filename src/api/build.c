@@ -152,7 +152,9 @@ void build_start(struct build *b)
                 return;
         }
         memcpy(l.key, b->r.steps[b->at].key, sizeof l.key);
-        if (launch)
+        if (b->snapshot_of[0])
+                build_take_snapshot(b);
+        else if (launch)
                 peer_call(launch, LAUNCH_LAYER_HAVE, &l, NULL, 0, on_have, build_about(b));
 }
 
@@ -189,8 +191,8 @@ static int take_base(struct build *b, struct err *err)
         return 0;
 }
 
-static struct build *make(struct api *a, const char *id, int64_t owner, const char *image,
-                          struct err *err)
+struct build *build_make(struct api *a, const char *id, int64_t owner, const char *image,
+                         struct err *err)
 {
         struct build *b = xcalloc(1, sizeof *b);
         b->live.kind = LIVE_BUILD;
@@ -208,7 +210,7 @@ static struct build *make(struct api *a, const char *id, int64_t owner, const ch
 int build_new(struct api *a, const char *id, int64_t owner, const char *image, const json_t *recipe,
               struct build **ret, struct err *err)
 {
-        struct build *b = make(a, id, owner, image, err);
+        struct build *b = build_make(a, id, owner, image, err);
         int r = recipe_from(recipe, &b->r, err);
         if (r == 0 && b->r.base[0])
                 r = take_base(b, err);
@@ -233,7 +235,7 @@ int build_new(struct api *a, const char *id, int64_t owner, const char *image, c
 int build_new_import(struct api *a, const char *id, int64_t owner, const char *image, bool oci,
                      struct build **ret, struct err *err)
 {
-        struct build *b = make(a, id, owner, image, err);
+        struct build *b = build_make(a, id, owner, image, err);
         b->importing = true;
         recipe_import(&b->r, id, oci);
         *ret = b;
@@ -247,12 +249,14 @@ void build_restore(struct api *a, const struct job_row *row)
         json_t *spec = json_or_null(row->spec), *recipe = NULL;
         const char *image = json_string_value(json_object_get(spec, "image"));
         auto_free char *text = recipes_get(a->db, row->id);
+        const char *of = json_string_value(json_object_get(spec, "snapshot_of"));
         int r = text ? json_parse(text, strlen(text), &recipe, &err)
+                : of ? build_new_snapshot(a, row->id, row->owner, image, of, &b, &err)
                      : err_set(&err, -EIO, "the server was restarted while the archive came");
-        if (r >= 0)
+        if (r >= 0 && text)
                 r = build_new(a, row->id, row->owner, image ? image : "", recipe, &b, &err);
         if (r < 0) {
-                b = make(a, row->id, row->owner, image ? image : "", NULL);
+                b = build_make(a, row->id, row->owner, image ? image : "", NULL);
                 build_end(b, "failed", err_text(&err));
         }
         json_decref(recipe);

@@ -24,6 +24,9 @@ void build_free(struct build *b);
 /* An import: the archive comes from the client. The layer's key is new. */
 MUST_CHECK int build_new_import(struct api *a, const char *id, int64_t owner, const char *image,
                                 bool oci, struct build **ret, struct err *err);
+/* The files of a sandbox of ours that runs, on top of its image. */
+MUST_CHECK int build_new_snapshot(struct api *a, const char *id, int64_t owner, const char *image,
+                                  const char *sandbox, struct build **ret, struct err *err);
 /* Bytes of the archive: how many were taken; 0: build_writable will be told. */
 size_t build_input(struct build *b, const void *p, size_t n);
 void build_input_end(struct build *b);

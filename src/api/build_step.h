@@ -32,6 +32,7 @@ struct build {
         size_t written; /* of the step's input */
         /* import */
         bool importing, input_ended;
+        char snapshot_of[ID_TEXT_LEN + 1]; /* the sandbox whose files become the layer; "" none */
         loop_fn writable;
         void *writable_ctx;
 };
@@ -43,6 +44,10 @@ struct about_build {
 };
 struct about_build *build_about(struct build *b);
 
+/* A new one without steps, among the jobs. */
+struct build *build_make(struct api *a, const char *id, int64_t owner, const char *image,
+                         struct err *err);
+void build_take_snapshot(struct build *b); /* snapshot.c: instead of a step's sandbox */
 PRINTF_LIKE(2, 3) void build_say(struct build *b, const char *fmt, ...);
 void build_end(struct build *b, const char *state, const char *reason); /* frees b, later */
 void build_step_run(struct build *b);

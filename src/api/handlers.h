@@ -34,6 +34,8 @@ void execs_post(struct call *c);
 void exec_get(struct call *c);
 void exec_stream(struct call *c);
 void exec_signal(struct call *c);
+/* snapshot.c */
+void sandbox_snapshot(struct call *c);
 /* events.c */
 void sandbox_events(struct call *c);
 void sandboxes_events(struct call *c);

@@ -21,8 +21,11 @@ static void add_layers(const json_t *m, struct launch_spec *s)
         json_array_foreach(json_object_get(m, "layers"), i, l)
         {
                 const char *key = json_string_value(json_object_get(l, "key"));
-                if (key && s->n_layers < BOX_LAYERS_MAX)
-                        snprintf(s->layers[s->n_layers++].key, sizeof s->layers[0].key, "%s", key);
+                if (!key || s->n_layers == BOX_LAYERS_MAX)
+                        continue;
+                struct launch_layer *to = &s->layers[s->n_layers++];
+                snprintf(to->key, sizeof to->key, "%s", key);
+                to->size_bytes = (uint64_t)json_integer_value(json_object_get(l, "size_bytes"));
         }
 }
 
@@ -247,11 +250,12 @@ static int accept_build(struct call *c, const char *id, const char *image, const
         return r;
 }
 
-static bool good_name(struct call *c, const char *name)
+bool image_name_good(struct call *c, const char *field, const char *name)
 {
         if (str_is_name(name) && !str_eq(name, "host"))
                 return true;
-        call_fail(c, -EINVAL, "name: 1 to 63 of a-z, 0-9 and -, not at its ends, and not 'host'");
+        call_fail(c, -EINVAL, "%s: 1 to 63 of a-z, 0-9 and -, not at its ends, and not 'host'",
+                  field);
         return false;
 }
 
@@ -266,7 +270,7 @@ void images_build(struct call *c)
                 call_fail_err(c, &err);
                 return;
         }
-        if (!good_name(c, name))
+        if (!image_name_good(c, "name", name))
                 return;
         int r = build_new(c->api, id.s, c->who.user.id, name, recipe, &b, &err);
         if (r == 0 && (r = accept_build(c, id.s, name, recipe, &err)) < 0)
@@ -344,7 +348,7 @@ void image_import(struct call *c)
         struct build *b = NULL;
         struct id id = id_new();
         const char *name = call_query(c, "name");
-        if (!good_name(c, name ? name : "") || !call_peer(c, "launch"))
+        if (!image_name_good(c, "name", name ? name : "") || !call_peer(c, "launch"))
                 return;
         int r = build_new_import(c->api, id.s, c->who.user.id, name, call_query_bool(c, "oci"), &b,
                                  &err);

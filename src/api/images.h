@@ -3,6 +3,8 @@
 #include "api/call.h"
 #include "link/launch.h"
 
+/* A name for an image; else false, answered, with the name of the field. */
+bool image_name_good(struct call *c, const char *field, const char *name);
 /* What the image that s->image names brings: its layers; variables, working directory and entrypoint
  * where the body (NULL: none) says nothing. -ENOENT: the owner has none of that name. */
 MUST_CHECK int image_apply(struct api *a, int64_t owner, json_t *body, struct launch_spec *s,

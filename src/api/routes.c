@@ -206,6 +206,7 @@ FIELDS(recipe, STR("from", false, "host, debian:SUITE, image:NAME or oci:REFEREN
        STR("workdir", false, NULL), STRS("entrypoint", false, NULL),
        MAP("mirrors", false, "URLs: debian, security, pip, npm, at hosts that builds may reach."),
        STRS("reach", false, "Of the hosts that builds may reach only these."));
+FIELDS(snapshot_new, STR("image", true, "The name of the image that it becomes."));
 FIELDS(image_build, STR("name", true, NULL), OBJ("recipe", true, recipe, NULL));
 FIELDS(import_query, STR("name", false, "Of the image; needed."), BOOL("oci", false, NULL));
 FIELDS(index_new, STR("volume", false, "Default: docs."), STR("prefix", false, "Only below it."),
@@ -289,6 +290,9 @@ const struct route routes[] = {
          .answer = nothing},
         {"POST", "/v1/sandboxes/{id}/thaw", SCOPE_SANDBOX, sandbox_thaw, "It runs again.",
          .body = nothing, .status = 200, .answer = nothing},
+        {"POST", "/v1/sandboxes/{id}/snapshot", SCOPE_MEMBER, sandbox_snapshot,
+         "Makes an image of what it has written on top of its own.", .body = snapshot_new,
+         .status = 202, .answer = job},
         {"GET", "/v1/sandboxes/{id}/exec", SCOPE_SANDBOX, execs_get,
          "Commands that were started in it, newest first.", .query = limit_query, .status = 200,
          .answer = execs},

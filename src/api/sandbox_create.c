@@ -50,6 +50,7 @@ static void on_created(void *ctx, int status, const struct err *err)
 static int accept_job(struct call *c, const struct sandbox_spec *s, struct err *err)
 {
         auto_json json_t *o = sandbox_spec_kept(c, s);
+        sandbox_spec_keep_layers(o, &s->launch);
         auto_free char *text = json_text(o);
         struct job_row row = {.id = s->launch.id,
                               .kind = "sandbox",

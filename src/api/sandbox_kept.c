@@ -50,6 +50,18 @@ json_t *sandbox_spec_kept(const struct call *c, const struct sandbox_spec *s)
         return o;
 }
 
+/* What it was made of, for a snapshot: its image may be another one by then. Not compared. */
+void sandbox_spec_keep_layers(json_t *kept, const struct launch_spec *s)
+{
+        json_t *list = json_array();
+        for (uint32_t i = 0; i < s->n_layers; i++)
+                json_array_append_new(list,
+                                      json_pack("{s:s,s:I}", "key", s->layers[i].key, "size_bytes",
+                                                (json_int_t)s->layers[i].size_bytes));
+        json_object_set_new(kept, "layers", list);
+        json_object_set_new(kept, "on_host", json_boolean(str_eq(s->image, "host")));
+}
+
 static void add(json_t *list, const char *field, const json_t *running, const json_t *asked)
 {
         json_t *a = running ? json_incref((json_t *)running) : json_null();

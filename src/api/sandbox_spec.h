@@ -21,6 +21,7 @@ void sandbox_spec_done(struct sandbox_spec *s);
 /* What is kept: all but the environment, which may hold what nobody should read later. A new
  * reference. */
 json_t *sandbox_spec_kept(const struct call *c, const struct sandbox_spec *s);
+void sandbox_spec_keep_layers(json_t *kept, const struct launch_spec *s);
 /* [{field, running, asked}] of what differs from the kept one; NULL when nothing does. */
 json_t *sandbox_spec_difference(const struct call *c, const struct sandbox_spec *s,
                                 const json_t *kept);

@@ -1,3 +1,4 @@
+#include "cli/image_job.h"
 #include "cli/recipe_file.h"
 #include "cli/result.h"
 #include "cli/simple.h"
@@ -6,8 +7,6 @@
 #include "base/str.h"
 #include <fcntl.h>
 #include <sys/stat.h>
-
-extern const struct command command_logs, command_wait;
 
 static void print_images(const json_t *answer)
 {
@@ -90,29 +89,6 @@ static int prune(struct invocation *inv)
 
 /* ---- build ---- */
 
-/* Another command of ours on that job, on the same server. */
-static int then(const struct invocation *inv, const struct command *c, const char *id,
-                const char *flag)
-{
-        const char *socket = flag_text(inv, "socket");
-        const char *words[6] = {id, NULL};
-        struct invocation next = {0};
-        struct err err = {0};
-        size_t n = 1;
-        if (flag)
-                words[n++] = flag;
-        if (inv->json)
-                words[n++] = "--json";
-        if (socket) {
-                words[n++] = "--socket";
-                words[n++] = socket;
-        }
-        int r = invocation_parse(c, (char *const *)words, &next, &err);
-        int code = r < 0 ? fail(r, &err) : c->run(&next);
-        invocation_done(&next);
-        return code;
-}
-
 static int build(struct invocation *inv)
 {
         struct err err = {0};
@@ -130,13 +106,7 @@ static int build(struct invocation *inv)
         r = r < 0 ? r : client_call(c, "POST", "/v1/images/builds", body, &job, &err);
         if (r < 0)
                 return fail(r, &err);
-        if (flag_given(inv, "detach")) {
-                inv->json ? out_json(job) : (void)puts(get_str(job, "id"));
-                return EXIT_DONE;
-        }
-        if (!inv->json)
-                then(inv, &command_logs, get_str(job, "id"), "--follow");
-        return then(inv, &command_wait, get_str(job, "id"), NULL);
+        return image_job_follow(inv, job);
 }
 
 /* ---- import ---- */
@@ -197,7 +167,7 @@ static int import(struct invocation *inv)
         if (inv->json)
                 out_json(job);
         else if (result_exit_code(result) != EXIT_DONE)
-                then(inv, &command_logs, get_str(job, "id"), NULL);
+                image_job_log(inv, job);
         return result_exit_code(result);
 }
 
