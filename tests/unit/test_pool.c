@@ -35,7 +35,6 @@ TEST(its_record_is_that_of_any_other)
         struct outcome *cold = fx_sh(f, "true");
         CHECK_INT(f->boxes->pool.hits, ==, 1);
         struct launch_enforcement *a = &ahead->created.enforcement, *c = &cold->created.enforcement;
-        CHECK(strcmp(a->ids, c->ids) != 0);
         CHECK_STR(a->start, "ahead");
         CHECK_STR(c->start, "cold");
         memcpy(a->start, c->start, sizeof a->start);
