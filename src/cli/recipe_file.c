@@ -69,7 +69,7 @@ static char *encode64(const unsigned char *p, size_t n)
  * slash at the end, into it. */
 static int copy_one(struct reader *r, const struct yaml_item *i, const char *text)
 {
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         const char *colon = strrchr(text, ':');
         if (!colon || colon == text || colon[1] != '/')
                 return bad(r, i, "expected SOURCE:/TARGET");

@@ -303,8 +303,8 @@ const struct option config_options[] = {
                 .name = "routes.define",
                 .type = OPTION_LIST,
                 .def = "",
-                .example = "intern upstream=https://intern.example secret=intern as=bearer "
-                           "allow=GET:/api/*",
+                .example = "[intern upstream=https://intern.example secret=intern as=bearer "
+                           "allow=GET:/api/*]",
                 .reloadable = true,
                 .doc = "Routes beside the built-in ones, or keys of these that differ: a name, "
                        "then "
@@ -314,7 +314,7 @@ const struct option config_options[] = {
                 .name = "routes.prices",
                 .type = OPTION_LIST,
                 .def = "",
-                .example = "claude-opus-5-5 4 20 5 0.2",
+                .example = "[claude-opus-5-5 4 20 5 0.2]",
                 .reloadable = true,
                 .doc = "What models cost, beside and before the built-in table: the beginning of a "
                        "model's name, then US dollars a million tokens of input, output, cache "
@@ -342,7 +342,7 @@ const struct option config_options[] = {
                 .name = "egress.private",
                 .type = OPTION_LIST,
                 .def = "",
-                .example = "10.20.0.0/16, 127.0.0.1",
+                .example = "[10.20.0.0/16, 127.0.0.1]",
                 .check = check_network,
                 .reloadable = true,
                 .doc = "Internal networks that sandboxes may reach all the same, where their "

@@ -25,13 +25,15 @@ static void add_layer(struct launch_spec *s, const char *k)
 }
 
 static struct launch_layer answered_layer;
+static uint32_t verb_asked;
 static void on_layer(void *ctx, const struct peer_answer *a)
 {
         struct fixture *f = ctx;
         f->answered = !a->more;
         f->status = a->status;
         snprintf(f->error, sizeof f->error, "%s", a->status < 0 ? err_text(a->err) : "");
-        if (a->status == 0 && (a->more || f->listed == 0))
+        bool is_layer = verb_asked != LAUNCH_LAYER_REMOVE; /* that one answers with nothing */
+        if (a->status == 0 && is_layer && (a->more || f->listed == 0))
                 answered_layer = *(const struct launch_layer *)a->rep;
         f->listed += a->status == 0 && a->more;
 }
@@ -40,6 +42,7 @@ static int layer_call(struct fixture *f, uint32_t verb, const void *req)
 {
         f->answered = false;
         f->listed = 0;
+        verb_asked = verb;
         peer_call(f->asker, verb, req, NULL, 0, on_layer, f);
         fx_pump(f, &f->answered);
         return f->status;
