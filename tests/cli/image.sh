@@ -17,11 +17,12 @@ env:
 workdir: /opt
 entrypoint: [cat]
 Y
+builder=$([ "$(id -u)" -eq 0 ] && echo 0 || echo 1000) # with one id there is no root inside
 p image build "$dir/r/mine.yaml" >"$dir/out" 2>&1
 check "a recipe is built" [ $? = 0 ]
 check "its log names the steps" grep -q '^=> 2/2 run cat' "$dir/out"
 check "a sandbox of it has the files, working directory and entrypoint" \
-        [ "$(p run --image mine -- out files/sub/b)" = "$(printf 'one\n0\ntwo')" ]
+        [ "$(p run --image mine -- out files/sub/b)" = "$(printf 'one\n%s\ntwo' "$builder")" ]
 p image build "$dir/r/mine.yaml" >"$dir/out" 2>&1
 check "a second build finds every layer" [ "$(grep -c 'there already' "$dir/out")" = 2 ]
 echo changed >"$dir/r/files/a"
