@@ -5,7 +5,7 @@
 set -u
 rounds=${BENCH_ROUNDS:-200}
 build=$(dirname "$(dirname "$PADDOCK_BIN")")
-make -s "$build/bench/launch" "$build/bench/spawn" >&2 || exit 1
+make -s "$build/bench/launch" "$build/bench/spawn" "$build/bench/floor" >&2 || exit 1
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 mkdir -p "$dir/bundle/rootfs"/{usr,proc,dev,tmp,sys}
@@ -35,6 +35,7 @@ one_turn() {
         "$build/bench/launch" "$build/libexec/paddock" "$1" 1 8 10 /bin/true >>"$dir/warm"
         "$build/bench/launch" "$build/libexec/paddock" "$1" 1 0 10 /bin/true >>"$dir/cold"
         "$build/bench/spawn" "$1" /bin/true >>"$dir/none"
+        "$build/bench/floor" "$1" /bin/true >>"$dir/floor"
         [ -x /usr/bin/bwrap ] && "$build/bench/spawn" "$1" "${bwrap[@]}" >>"$dir/bwrap"
         if [ -f "$dir/bundle/config.json" ]; then
                 [ -x /usr/bin/crun ] && without_v2 "$build/bench/spawn" "$(($1 / 4))" \
@@ -62,7 +63,8 @@ cat <<'TEXT'
 ## /bin/true in a sandbox
 
 Milliseconds, wall clock. `launch`: request sent to result received on an open link, every layer of the
-enforcement record; with a pool of 8 made ahead, and without; 10 ms of rest before each request. The others: spawn to exit of the launcher. Repeat:
+enforcement record; with a pool of 8 made ahead, and without; 10 ms of rest before each request. The
+others: spawn to exit of the launcher. Repeat:
 `bench/run true`.
 
 | launcher | runs | least | p50 | p90 | p99 |
@@ -73,9 +75,18 @@ row "paddock, at launch's link, no pool" cold
 row "bubblewrap" bwrap
 row "crun" crun
 row "runc" runc
+row "bare clone3 with the same namespaces, nothing else" floor
 row "no sandbox (posix_spawn)" none
 [ -s "$dir/bwrap" ] && awk -v a="$(p50 warm)" -v c="$(p50 cold)" -v b="$(p50 bwrap)" \
         'BEGIN { printf "\np50 is %.2f x that of bubblewrap with the pool, %.2f x without.\n", a / b, c / b }'
+
+cat <<'PROFILE'
+
+Where the time of a start without the pool goes (perf record -a): a third is clone3, and most of that
+setup_net (a network namespace with its sysctl tables); then execve of init and of the command with their
+page faults, making and removing the control groups (four hierarchies here), the mounts. The floor above is
+what of it no program can spare that makes the same namespaces.
+PROFILE
 
 # Four askers at once, as fast as they get results, refilling the pool on the way.
 for ready in 8 0; do

@@ -24,3 +24,27 @@ for pid in $serve $(pgrep -P $serve); do
         total=$((total + pss))
 done
 echo "| **sum** | **$total** | |"
+
+# What a hundred idle sandboxes take of the host's memory, kernel included; the sleep in each is theirs.
+export PADDOCK_SOCKET=$dir/p.sock
+p() { "$PADDOCK_BIN" "$@"; }
+available() {
+        sync
+        echo 3 >/proc/sys/vm/drop_caches 2>/dev/null
+        sleep 2
+        awk '/^MemAvailable/ { print $2 }' /proc/meminfo
+}
+n=${BENCH_IDLE:-100}
+p run -- true >/dev/null 2>&1 # the pool is full before we look
+sleep 2
+before=$(available)
+for i in $(seq "$n"); do
+        p sandbox create --name "idle$i" -- sleep 600 >/dev/null 2>&1 || exit 1
+done
+after=$(available)
+pss=$(pgrep -x sleep | while read -r pid; do awk '/^Pss_Anon:/ { print $2 }' "/proc/$pid/smaps_rollup"; done |
+        awk '{ s += $1 } END { print int(s) }')
+p stop --all >/dev/null 2>&1
+awk -v n="$n" -v kb=$((before - after)) -v own="$pss" 'BEGIN {
+        printf "\n%d idle sandboxes: %.2f MB each of the host'\''s memory, kernel included (goal 1 MB besides the", n, kb / n / 1024
+        printf "\nuser'\''s process, whose own private memory is %.2f MB of that).\n", own / n / 1024 }'
