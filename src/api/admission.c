@@ -93,6 +93,8 @@ static const char *passes(const struct api *a, const struct want *w, const struc
         for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
                 const char *name = host ? bounds[i].host : bounds[i].owner;
                 uint64_t max = api_setting_u64(a, name);
+                if (!max && str_eq(name, "limits.memory"))
+                        max = api_setting_u64(a, "host.sandbox_memory");
                 if (max && sums[i] > max)
                         return name;
         }

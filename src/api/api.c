@@ -65,15 +65,28 @@ static void restore(void *ctx, const struct job_row *row)
 }
 
 struct surplus {
-        char (*ids)[ID_TEXT_LEN + 1];
+        struct surplus_job {
+                char id[ID_TEXT_LEN + 1];
+                int64_t owner;
+        } * jobs;
         size_t n;
 };
 
 static void note_surplus(void *ctx, const struct job_row *row)
 {
         struct surplus *s = ctx;
-        s->ids = xrealloc(s->ids, (s->n + 1) * sizeof *s->ids);
-        snprintf(s->ids[s->n++], sizeof *s->ids, "%s", row->id);
+        s->jobs = xrealloc(s->jobs, (s->n + 1) * sizeof *s->jobs);
+        s->jobs[s->n].owner = row->owner;
+        snprintf(s->jobs[s->n++].id, sizeof s->jobs->id, "%s", row->id);
+}
+
+/* Which one of its owner's it is, from 1, the newest first. */
+static uint64_t place_of_owner(const struct surplus *s, size_t i)
+{
+        uint64_t n = 0;
+        for (size_t k = 0; k <= i; k++)
+                n += s->jobs[k].owner == s->jobs[i].owner;
+        return n;
 }
 
 /* Old jobs go with their output, and old output before its job, so that the state directory does
@@ -82,19 +95,21 @@ static void prune(struct api *a)
 {
         struct surplus s = {0};
         struct err err = {0};
-        uint64_t bytes = 0;
+        uint64_t bytes = 0, share = api_setting_u64(a, "limits.owner_jobs");
         int r = jobs_surplus(a->db, 0, note_surplus, &s, &err); /* all that ended, newest first */
-        for (size_t i = 0; i < s.n && r == 0; i++) {
-                bytes += outlog_bytes(a->logs_fd, s.ids[i]);
-                if ((bytes > LOGS_KEPT_BYTES || i >= JOBS_KEPT) &&
-                    outlog_remove(a->logs_fd, s.ids[i]) < 0)
-                        log_warn("api.prune", kv("id", (const char *)s.ids[i]));
-                if (i >= JOBS_KEPT)
-                        r = jobs_delete(a->db, s.ids[i], &err);
+        for (size_t i = 0, kept = 0; i < s.n && r == 0; i++) {
+                const char *id = s.jobs[i].id;
+                bool goes = kept >= JOBS_KEPT || (share && place_of_owner(&s, i) > share);
+                bytes += outlog_bytes(a->logs_fd, id);
+                kept += !goes;
+                if ((bytes > LOGS_KEPT_BYTES || goes) && outlog_remove(a->logs_fd, id) < 0)
+                        log_warn("api.prune", kv("id", id));
+                if (goes)
+                        r = jobs_delete(a->db, id, &err);
         }
         if (r < 0)
                 log_warn("api.prune", kv("error", err_text(&err)));
-        free(s.ids);
+        free(s.jobs);
 }
 
 static void prune_again(void *ctx)
@@ -139,6 +154,7 @@ int api_new(const struct api_env *env, struct api **ret, struct err *err)
                 return r;
         }
         a->http = httpd_new(env->loop, &http_ops, a);
+        httpd_share(a->http, (size_t)api_setting_u64(a, "limits.owner_connections"));
         idle_start(a);
         *ret = a;
         return 0;

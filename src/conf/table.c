@@ -390,9 +390,11 @@ const struct option config_options[] = {
                 .def = "0",
                 .min = BOX_MEMORY_MIN,
                 .max = BOX_BYTES_MAX,
-                .zero = "no limit",
+                .zero = "what this machine, or its container, has less an eighth and at least "
+                        "512 MiB",
                 .reloadable = true,
-                .doc = "Sum of the memory limits of the sandboxes of all owners together.",
+                .doc = "Sum of the memory limits of the sandboxes and templates of all owners "
+                       "together.",
         },
         {
                 .name = "limits.disk",
@@ -455,6 +457,25 @@ const struct option config_options[] = {
                 .reloadable = true,
                 .doc = "Sum of the cores of the sandboxes of one owner; one without a limit counts "
                        "as none.",
+        },
+        {
+                .name = "limits.owner_jobs",
+                .type = OPTION_U64,
+                .def = "1000",
+                .min = 1,
+                .max = 100000,
+                .zero = "no limit",
+                .reloadable = true,
+                .doc = "Ended jobs of one owner that are kept, of 2000 in all.",
+        },
+        {
+                .name = "limits.owner_connections",
+                .type = OPTION_U64,
+                .def = "512",
+                .min = 8,
+                .max = 1024,
+                .zero = "no limit",
+                .doc = "Connections to the Unix socket that one user may have, of 1024 in all.",
         },
         {
                 .name = "limits.owner_creates",

@@ -43,6 +43,8 @@ struct httpd *httpd_new(struct loop *l, const struct httpd_ops *ops, void *ctx);
 struct httpd *httpd_new_tls(struct loop *l, const struct httpd_ops *ops, void *ctx,
                             const char *cert_pem, const char *key_pem);
 void httpd_listen(struct httpd *h, int fd); /* owns fd */
+/* Most connections of one uid on Unix sockets: one more is answered 429 and closed. 0: no limit. */
+void httpd_share(struct httpd *h, size_t max_of_uid);
 void httpd_stop_accepting(struct httpd *h); /* closes the listeners */
 size_t httpd_busy(const struct httpd *h);   /* requests that are not over */
 /* Ends every connection; NULL is fine. Upgraded sockets were given away and stay. */

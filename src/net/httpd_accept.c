@@ -79,7 +79,10 @@ void http_on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
         struct httpd *h = ctx;
         h->calls++;
         if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-                h->n_tcp -= !((struct http_peer *)*socket_ctx)->is_unix;
+                const struct http_peer *gone = *socket_ctx;
+                h->n_tcp -= !gone->is_unix;
+                if (gone->is_unix)
+                        http_share_count(h, gone->uid, false);
                 free(*socket_ctx);
                 *socket_ctx = NULL;
                 h->n_connections--;
@@ -91,6 +94,8 @@ void http_on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
         *socket_ctx = p;
         h->n_connections++;
         h->n_tcp += !p->is_unix;
+        if (p->is_unix)
+                http_share_count(h, p->uid, true);
 }
 
 /* Without delay, and not for ever: whoever has lost power or the network never says so. */
@@ -121,6 +126,10 @@ static void accept_ready(void *ctx, uint32_t events UNUSED)
                 }
                 if (!li->is_unix)
                         set_tcp(fd);
+                if (li->is_unix && http_share_full(h, fd)) {
+                        http_share_refuse(fd);
+                        continue;
+                }
                 /* The library closes fd also when it refuses. */
                 if (MHD_add_connection(h->daemon, fd, (struct sockaddr *)&addr, n) != MHD_YES)
                         log_warn("http.refused", kv("reason", errno_text(errno)));

@@ -28,12 +28,19 @@ struct httpd {
         struct http_listener *listeners;
         struct http_req *requests; /* that are not over */
         size_t n_connections, n_tcp, n_requests;
+        size_t share_max;          /* connections of one uid; 0 no limit */
+        struct http_share *shares; /* by uid */
         bool stopping;
         bool resting;         /* `soon` is REST_MS away, not at once */
         unsigned idle_turns;  /* since the library last called us */
         uint64_t calls, seen; /* of the library's callbacks; those before the last turn */
         char *cert, *key;     /* TLS: PEM texts, which the library borrows; NULL: plain */
 };
+
+/* httpd_share.c */
+bool http_share_full(struct httpd *h, int fd);
+void http_share_refuse(int fd); /* owns it */
+void http_share_count(struct httpd *h, uint32_t uid, bool came);
 
 enum http_body_mode { HTTP_BODY_NONE, HTTP_BODY_WHOLE, HTTP_BODY_STREAM };
 

@@ -7,6 +7,7 @@
 #include "serve/mirrors.h"
 #include "serve/sockets.h"
 #include "base/build.h"
+#include "os/memory.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ void send_settings(struct member *m)
         struct serve *s = m->serve;
         CLEANUP(buf_done) struct buf b;
         buf_init(&b, LINK_MESSAGE_MAX - 64);
-        char uid[16], idle[24], mirrors[MIRRORS_TEXT_MAX];
+        char uid[16], idle[24], memory[24], mirrors[MIRRORS_TEXT_MAX];
         struct mirrors found;
         mirrors_of_host(&found);
         mirrors_text(&found, mirrors, sizeof mirrors);
@@ -54,6 +55,10 @@ void send_settings(struct member *m)
                 r = add_pair(&b, "serve.idle_exit_ms", idle);
         if (r == 0)
                 r = add_pair(&b, "host.mirrors", mirrors);
+        snprintf(memory, sizeof memory, "%llu",
+                 (unsigned long long)memory_for_sandboxes(memory_of_host()));
+        if (r == 0)
+                r = add_pair(&b, "host.sandbox_memory", memory);
         if (r < 0) {
                 log_error("serve.settings", kv("error", errno_text(r)));
                 return;

@@ -187,3 +187,80 @@ TEST(admission_of_a_client_that_has_gone_is_forgotten)
         CHECK_INT(f->creates, ==, 1);
         fixture_free(f);
 }
+
+TEST(admission_memory_of_the_host_is_the_limit_when_none_is_given)
+{
+        json_t *o = NULL;
+        const char *body = "{\"argv\":[\"a\"]}";
+        up("host.sandbox_memory", "1073741824"); /* two of 512 MiB */
+        create(201);
+        create(201);
+        fixture_set(f, "limits.queue_time", "1");
+        CHECK_INT(ask(f, "POST", "/v1/sandboxes", body, &o), ==, 429);
+        CHECK_CONTAINS(error_of(o), "limits.memory");
+        json_decref(o);
+        o = NULL;
+        fixture_set(f, "limits.memory", "1610612736"); /* what is said counts */
+        CHECK_INT(ask(f, "POST", "/v1/sandboxes", body, &o), ==, 201);
+        json_decref(o);
+        fixture_free(f);
+}
+
+/* Of the owners whose names begin so. */
+static size_t kept_of(const char *owner)
+{
+        json_t *o = NULL;
+        CHECK_INT(ask(f, "GET", "/v1/sandboxes?limit=1000&all=true", NULL, &o), ==, 200);
+        size_t i, n = 0;
+        json_t *v;
+        json_array_foreach(json_object_get(o, "sandboxes"), i, v)
+        {
+                n += str_starts(text_of(v, "owner"), owner);
+        }
+        json_decref(o);
+        return n;
+}
+
+TEST(the_kept_jobs_of_one_owner_do_not_push_out_those_of_another)
+{
+        char token[80];
+        json_t *o = NULL;
+        up("limits.owner_jobs", "3");
+        user_token(f, "bob", "member", token);
+        CHECK_INT(ask_as(f, token, "POST", "/v1/sandboxes", "{\"argv\":[\"a\"]}", &o), ==, 201);
+        json_decref(o);
+        for (int i = 0; i < 5; i++)
+                create(201);
+        for (size_t i = 0; i < f->n_boxes; i++)
+                fake_end(f, &f->boxes[i], BOX_EXITED, 0);
+        fixture_turns(f, 50);
+        fixture_api_down(f);
+        fixture_api_up(f); /* prunes */
+        CHECK_INT(kept_of("u"), ==, 3);
+        CHECK_INT(kept_of("bob"), ==, 1);
+        fixture_free(f);
+}
+
+TEST(the_connections_of_one_user_are_not_all)
+{
+        struct client c[9];
+        struct response r;
+        const char *rq = "GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        up("limits.owner_connections", "8");
+        for (int i = 0; i < 9; i++) {
+                client_init(&c[i], f->loop, connect_unix(f->sock));
+                client_send(&c[i], rq, strlen(rq));
+                CHECK_INT(client_response(&c[i], &r), ==, i < 8 ? 200 : 429);
+                response_done(&r);
+        }
+        client_done(&c[0]);
+        fixture_turns(f, 20);
+        client_done(&c[8]);
+        client_init(&c[8], f->loop, connect_unix(f->sock));
+        client_send(&c[8], rq, strlen(rq));
+        CHECK_INT(client_response(&c[8], &r), ==, 200);
+        response_done(&r);
+        for (int i = 1; i < 9; i++)
+                client_done(&c[i]);
+        fixture_free(f);
+}
