@@ -1,35 +1,12 @@
 /* GET /v1/sandboxes/{id}/stream: a client attached to a sandbox, as net/stream.h has it. */
-#include "api/box.h"
-#include "api/channel.h"
 #include "api/handlers.h"
+#include "api/stream_impl.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
-#define OUT_ENOUGH (128u << 10) /* no more is prepared than this; the rest waits in the log */
-#define LINGER_MS  3000         /* for the client to close after the last frame */
-
-/* A client attached to a sandbox: an upgraded socket. The sandbox does not end with it. */
-struct viewer {
-        struct api *api;
-        struct viewer *next, **at; /* in api->viewers */
-        char id[ID_TEXT_LEN + 1];
-        struct channel ch;
-        enum channel_kind kind;
-        struct loop_io *io;
-        uint32_t events;
-        struct buf in, out;
-        struct outlog_cursor cursor;
-        struct live_watch watch; /* of the box; off its list once it has ended */
-        uint64_t stdin_at;       /* number of the client's next byte of stdin */
-        size_t stdin_used;       /* of the frame at the head of `in` */
-        bool stdin_blocked;      /* the sandbox takes no more now */
-        bool last_put;           /* RESULT or ERROR is in `out` */
-        struct call *call;       /* until the socket is ours; then NULL */
-        struct loop_timer *linger, *ping;
-        enum ws_code code; /* why it ends */
-};
+#define LINGER_MS 3000 /* for the client to close after the last frame */
 
 static void viewer_free(struct viewer *v)
 {
@@ -49,181 +26,6 @@ static void viewer_free(struct viewer *v)
         if (job)
                 box_resume((struct box *)job);
 }
-
-static struct box *box_of(const struct viewer *v)
-{
-        return (struct box *)v->watch.job;
-}
-
-static void put(struct viewer *v, enum stream_type type, const void *p, size_t n)
-{
-        if (!v->last_put && stream_put(&v->out, type, p, n) < 0)
-                v->last_put = true; /* no memory: what is there is sent, then we hang up */
-}
-
-static void put_error(struct viewer *v, const char *text)
-{
-        put(v, STREAM_ERROR, text, strlen(text));
-        v->last_put = true;
-        v->code = WS_BAD;
-}
-
-/* ---- to the client ---- */
-
-static void put_result(struct viewer *v)
-{
-        json_t *o = job_load(v->api, v->id);
-        json_t *result = o ? json_object_get(o, "result") : NULL;
-        if (result && !json_is_null(result)) {
-                auto_free char *text = json_text(result);
-                put(v, STREAM_RESULT, text, strlen(text));
-                v->last_put = true;
-        } else {
-                put_error(v, "the sandbox was removed");
-        }
-        json_decref(o);
-}
-
-/* From the log into `out`, as long as there is room; at the end of all: RESULT. */
-static void fill(struct viewer *v)
-{
-        char chunk[STREAM_FRAME_MAX - 8];
-        while (!v->last_put && v->out.len < OUT_ENOUGH) {
-                enum stream_type stream;
-                uint64_t at = v->cursor.offset;
-                int64_t n = outlog_read(&v->cursor, chunk, sizeof chunk, &stream);
-                if (n < 0)
-                        put_error(v, "the stored output cannot be read");
-                else if (n == 0 && !v->watch.job)
-                        put_result(v);
-                else if (n == 0)
-                        return;
-                else if (stream_put_output(&v->out, stream, at, chunk, (size_t)n) < 0)
-                        v->last_put = true;
-        }
-}
-
-/* ---- from the client ---- */
-
-/* 1 = the frame is done with, 0 = the sandbox takes no more now. */
-static int give_stdin(struct viewer *v, const struct stream_frame *f)
-{
-        struct box *b = box_of(v);
-        uint64_t have = b && b->log ? outlog_stdin(b->log) : 0;
-        while (b && v->stdin_used < f->len) {
-                size_t left = f->len - v->stdin_used;
-                uint64_t at = v->stdin_at + v->stdin_used;
-                if (b->log && at > have && !outlog_stdin_ended(b->log)) {
-                        put_error(v, "stdin: bytes are missing before this offset");
-                        return 1;
-                }
-                /* What the sandbox has already is not given twice. */
-                int64_t n = b->log && have > at ? (int64_t)(have - at < left ? have - at : left)
-                                                : box_stdin(b, f->data + v->stdin_used, left);
-                if (n == -EAGAIN)
-                        return 0;
-                if (n < 0)
-                        break; /* it has closed its stdin: the rest goes nowhere, as in a pipe */
-                v->stdin_used += (size_t)n;
-                have = b->log ? outlog_stdin(b->log) : 0;
-        }
-        v->stdin_at += f->len;
-        v->stdin_used = 0;
-        return 1;
-}
-
-static void ack(struct viewer *v)
-{
-        struct box *b = box_of(v);
-        char le[8];
-        if (!b || !b->log)
-                return;
-        uint64_t n = outlog_stdin(b->log);
-        for (int i = 0; i < 8; i++)
-                le[i] = (char)(n >> (8 * i));
-        put(v, STREAM_STDIN_ACK, le, sizeof le);
-}
-
-static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
-{
-}
-
-static void send_signal(struct viewer *v, const struct stream_frame *f)
-{
-        struct peer *launch = api_peer(v->api, "launch");
-        if (f->len != 4 || stream_u32(f->data) == 0 || stream_u32(f->data) > 64) {
-                put_error(v, "a signal is a number from 1 to 64");
-                return;
-        }
-        if (launch && v->watch.job)
-                box_signal(box_of(v), launch, stream_u32(f->data), ignore_answer, NULL);
-}
-
-static void resize(struct viewer *v, const struct stream_frame *f)
-{
-        const unsigned char *p = (const unsigned char *)f->data;
-        if (f->len != 4)
-                put_error(v, "a size is two numbers of two bytes");
-        else if (v->watch.job)
-                box_resize(box_of(v), p[0] | (uint32_t)p[1] << 8, p[2] | (uint32_t)p[3] << 8);
-}
-
-/* 1 = done with it, 0 = it has to wait. */
-static int take_frame(struct viewer *v, const struct stream_frame *f)
-{
-        switch (f->type) {
-        case STREAM_STDIN:
-                return give_stdin(v, f);
-        case STREAM_STDIN_END:
-                if (box_of(v))
-                        box_stdin_end(box_of(v));
-                return 1;
-        case STREAM_SIGNAL:
-                send_signal(v, f);
-                return 1;
-        case STREAM_RESIZE:
-                resize(v, f);
-                return 1;
-        default:
-                put_error(v, "that frame is not for a client to send");
-                return 1;
-        }
-}
-
-static void take_frames(struct viewer *v)
-{
-        struct stream_frame f;
-        int r = 0;
-        bool moved = false;
-        v->stdin_blocked = false;
-        while (!v->last_put && (r = stream_next(&v->in, &f)) > 0) {
-                size_t before = v->stdin_used;
-                int done = take_frame(v, &f);
-                moved |= f.type == STREAM_STDIN && (done || v->stdin_used != before);
-                if (!done) {
-                        v->stdin_blocked = true;
-                        break;
-                }
-                buf_consume(&v->in, STREAM_HEAD + f.len);
-        }
-        if (moved)
-                ack(v);
-        if (r < 0)
-                put_error(v, "that is not a frame of a stream");
-}
-
-/* 0, or negative when the client is gone. */
-static int receive(struct viewer *v)
-{
-        int r = 1;
-        while (r > 0 && !v->stdin_blocked && !v->last_put && channel_takes(&v->ch)) {
-                r = channel_take(&v->ch, &v->in);
-                take_frames(v); /* also what came before the end */
-        }
-        return r < 0 ? r : 0;
-}
-
-/* ---- both ---- */
 
 static void viewer_ready(void *ctx, uint32_t events);
 
@@ -247,7 +49,7 @@ static void say_goodbye(struct viewer *v)
 /* Sends what there is and says what to wait for; frees the viewer when it is done. */
 static void go_on(struct viewer *v)
 {
-        fill(v);
+        viewer_fill(v);
         /* The socket may take at once all that was prepared, and nothing else will wake us for what
          * is still in the log. */
         bool more = v->out.len >= OUT_ENOUGH;
@@ -270,7 +72,7 @@ static void go_on(struct viewer *v)
         if (want != v->events)
                 loop_io_events(v->io, v->events = want);
         if (v->watch.job && v->out.len < OUT_ENOUGH)
-                box_resume(box_of(v));
+                box_resume(viewer_box(v));
 }
 
 static void viewer_ready(void *ctx, uint32_t events)
@@ -282,7 +84,7 @@ static void viewer_ready(void *ctx, uint32_t events)
         else if (v->linger)
                 r = channel_drain(&v->ch);
         else if (events & EPOLLIN)
-                r = receive(v);
+                r = viewer_receive(v);
         if (r < 0) {
                 (void)!channel_give(&v->ch, &v->out); /* the answer to its goodbye */
                 viewer_free(v);
@@ -307,7 +109,7 @@ static void ping(void *ctx)
 /* Bytes that are stored nowhere. Whoever came late continues here: the offsets show the gap. */
 static void take_direct(struct viewer *v)
 {
-        struct box *b = box_of(v);
+        struct box *b = viewer_box(v);
         if (v->cursor.offset < outlog_stored(b->log) || v->last_put)
                 return;
         if (stream_put_output(&v->out, b->direct_stream, b->direct_offset, b->direct,
@@ -323,7 +125,7 @@ static void viewer_told(void *ctx, enum live_event ev)
         if (ev == LIVE_DIRECT)
                 take_direct(v);
         if (ev == LIVE_STDIN)
-                take_frames(v);
+                viewer_take(v);
         go_on(v);
 }
 
@@ -331,7 +133,7 @@ static void viewer_told(void *ctx, enum live_event ev)
 static bool direct_ready(void *ctx)
 {
         struct viewer *v = ctx;
-        struct box *b = box_of(v);
+        struct box *b = viewer_box(v);
         if (v->call)
                 return true; /* not there yet */
         return v->last_put ||
@@ -351,7 +153,7 @@ static void put_hello(struct viewer *v)
         auto_free char *text = json_text(o);
         json_decref(o);
         json_decref(job);
-        put(v, STREAM_HELLO, text, strlen(text));
+        viewer_put(v, STREAM_HELLO, text, strlen(text));
 }
 
 static void have_socket(void *ctx, int fd, const char *early, size_t n)
@@ -369,9 +171,9 @@ static void have_socket(void *ctx, int fd, const char *early, size_t n)
         if (v->kind == CHANNEL_WS)
                 v->ping = loop_timer_add(v->api->env.loop, CHANNEL_PING_MS, ping, v);
         if (channel_early(&v->ch, &v->in, early, n) < 0)
-                put_error(v, "what was sent early cannot be taken");
+                viewer_error(v, "what was sent early cannot be taken");
         else
-                take_frames(v);
+                viewer_take(v);
         go_on(v);
 }
 
