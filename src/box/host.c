@@ -109,8 +109,9 @@ static int make_dev(struct box_host *h, struct err *err)
 
 static int make_etc(struct box_host *h, struct err *err)
 {
-        char name[16];
         static unsigned generation; /* a new one when the host's ld.so.cache changed */
+        char name[16], old[16];
+        snprintf(old, sizeof old, "etc%u", generation);
         snprintf(name, sizeof name, "etc%u", ++generation);
         if (mkdirat(h->tree, name, 0755) < 0)
                 return err_sys(err, -errno, "etc");
@@ -118,6 +119,7 @@ static int make_etc(struct box_host *h, struct err *err)
         int r = etc < 0 ? etc : etc_fill(etc, &h->cache_mtime, err);
         if (r == 0)
                 r = mount_set(etc, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, err);
+        mount_detach(h->tree, r < 0 ? name : old); /* sandboxes have copies of their own */
         if (r < 0)
                 return r;
         closep(&h->etc);

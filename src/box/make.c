@@ -234,8 +234,10 @@ static int begin(struct box *b, const struct launch_spec *spec, struct err *err)
         if (r < 0)
                 return r;
         r = journal_write(all->c.host->boxes, &b->j);
-        if (r < 0)
+        if (r < 0) {
+                journal_remove(all->c.host->boxes, b->j.result.id); /* made, but not whole */
                 return err_sys(err, r, "journal");
+        }
         r = spawn_in(b, spec, err);
         if (r < 0)
                 journal_remove(all->c.host->boxes, b->j.result.id);

@@ -65,7 +65,10 @@ static int admit(struct box_host *h, struct spawned *s, uint32_t slot, uint32_t 
         int r = n_slots ? write_maps(h, s->pid, s->control, slot, n_slots, err) : 0;
         if (r == 0 && send(s->control, "", 1, MSG_NOSIGNAL) != 1)
                 r = err_sys(err, -errno, "the new process");
-        return r < 0 ? r : fd_nonblock(s->control, true);
+        if (r < 0)
+                return r;
+        r = fd_nonblock(s->control, true);
+        return r < 0 ? err_sys(err, r, "control socket") : 0;
 }
 
 static void kill_child(struct spawned *s)
