@@ -315,8 +315,9 @@ BOTH(stopped_ignoring_and_multiplying_processes_end)
         s.pids = 200;
         struct outcome *o = fx_sh_spec(
                 f, &s,
-                "trap '' TERM INT HUP QUIT; setsid sh -c 'while :; do sleep 100 & done' & "
-                "(setsid sh -c 'kill -STOP $$' &) ; b() { b | b & }; b 2>/dev/null; kill -STOP $$");
+                "trap '' TERM INT HUP QUIT; (setsid sh -c 'while :; do sleep 100 & done' & "
+                "(setsid sh -c 'kill -STOP $$' &) ; b() { b | b & }; b 2>/dev/null) & "
+                "kill -STOP $$"); /* a shell that cannot fork ends: not this one */
         CHECK_INT(o->result.reason, ==, BOX_WALL);
         free(o);
         fx_settle(f, 200);
