@@ -331,8 +331,10 @@ void api_peer_up(struct api *a, const char *name)
                 warm_list_begins(a);
                 peer_call(api_peer(a, name), LAUNCH_LIST, &nothing, NULL, 0, on_listed, a);
         }
-        if (str_eq(name, "rag"))
+        if (str_eq(name, "rag")) {
                 run_start_waiting(a);
+                volumes_rag_up(a);
+        }
 }
 
 /* ---- the end ---- */

@@ -54,6 +54,11 @@ void job_logs(struct call *c);
 void volumes_get(struct call *c);
 void volumes_post(struct call *c);
 void volume_delete(struct call *c);
+json_t *volume_object(const struct volume *v);
+void volumes_rag_up(struct api *a); /* the indexes of volumes that went while it was away */
+/* volume_copy.c */
+void volume_snapshot(struct call *c);
+void volume_restore(struct call *c);
 /* volume_files.c */
 void volume_files(struct call *c);
 void volume_file_get(struct call *c);

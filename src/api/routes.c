@@ -170,6 +170,7 @@ FIELDS(stream_query, U64("offset", false, "Of the output."),
 
 FIELDS(volume, STR("id", true, NULL), STR("name", true, NULL), STR("owner", true, NULL),
        U64("created_ms", true, NULL));
+FIELDS(restore_from, STR("from", true, "The name of a volume, a snapshot or any."));
 FIELDS(volumes, LIST("volumes", true, volume, NULL));
 FIELDS(file, STR("path", true, NULL), U64("size_bytes", true, NULL), U64("mtime_ms", true, NULL));
 FIELDS(files, LIST("files", true, file, NULL), STR("next", false, "Ask again with after=this."),
@@ -329,6 +330,12 @@ const struct route routes[] = {
          .status = 201, .answer = volume},
         {"DELETE", "/v1/volumes/{name}", SCOPE_MEMBER, volume_delete,
          "Removes a volume with all its files.", .status = 200, .answer = named},
+        {"POST", "/v1/volumes/{name}/snapshot", SCOPE_MEMBER, volume_snapshot,
+         "A new volume with the same content; 409 while a sandbox uses it.", .body = named,
+         .status = 201, .answer = volume},
+        {"POST", "/v1/volumes/{name}/restore", SCOPE_MEMBER, volume_restore,
+         "Its content becomes that of another volume; 409 while a sandbox uses one of them.",
+         .body = restore_from, .status = 200, .answer = volume},
         {"GET", "/v1/volumes/{name}/files", SCOPE_MEMBER, volume_files, "Its files, by path.",
          .query = files_query, .status = 200, .answer = files},
         {"GET", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_get, "A file.",

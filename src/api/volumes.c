@@ -8,7 +8,7 @@
 
 #define DEFAULT_VOLUME "docs"
 
-static json_t *volume_object(const struct volume *v)
+json_t *volume_object(const struct volume *v)
 {
         return json_pack("{s:s,s:s,s:s,s:I}", "id", v->id, "name", v->name, "owner", v->owner_name,
                          "created_ms", (json_int_t)v->created_ms);
@@ -147,25 +147,55 @@ struct removal {
 
 static void try_remove(void *ctx);
 
-static void on_unindexed(void *ctx UNUSED, const struct peer_answer *a UNUSED)
+/* ---- its index goes too, also when rag is away now: what is still to go is stored ---- */
+
+struct unindexing {
+        struct api *api;
+        char id[ID_TEXT_LEN + 1];
+};
+
+static void on_unindexed(void *ctx, const struct peer_answer *a)
 {
+        struct unindexing *u = ctx;
+        if (a->status == 0 || a->status == -ENOENT)
+                (void)!volumes_unindexed(u->api->db, u->id, NULL); /* else asked again: no harm */
+        else if (a->status != -EPIPE && a->status != -ECANCELED)
+                log_warn("volume.unindex", kv("id", (const char *)u->id),
+                         kv("error", err_text(a->err)));
+        free(u);
+}
+
+static void unindex(void *ctx, const char *id)
+{
+        struct api *a = ctx;
+        struct peer *rag = api_peer(a, "rag");
+        if (!rag)
+                return;
+        struct unindexing *u = xcalloc(1, sizeof *u);
+        auto_free struct rag_list *req = xcalloc(1, sizeof *req); /* an empty path: all of it */
+        u->api = a;
+        snprintf(u->id, sizeof u->id, "%s", id);
+        snprintf(req->space, sizeof req->space, "%s", id);
+        peer_call(rag, RAG_REMOVE, req, NULL, 0, on_unindexed, u);
+}
+
+void volumes_rag_up(struct api *a)
+{
+        struct err err = {0};
+        if (volumes_to_unindex(a->db, unindex, a, &err) < 0)
+                log_warn("volume.unindex", kv("error", err_text(&err)));
 }
 
 static void removed(struct removal *m)
 {
         struct api *a = m->c->api;
         struct err err = {0};
-        struct peer *rag = api_peer(a, "rag");
-        if (rag) {
-                struct rag_list *req = xcalloc(1, sizeof *req); /* an empty path: all of it */
-                snprintf(req->space, sizeof req->space, "%s", m->v.id);
-                peer_call(rag, RAG_REMOVE, req, NULL, 0, on_unindexed, NULL);
-                free(req);
-        }
-        if (volumes_delete(a->db, m->v.id, &err) < 0)
+        if (volumes_delete(a->db, m->v.id, &err) < 0) {
                 call_fail_err(m->c, &err);
-        else
-                call_json(m->c, 200, json_pack("{s:s}", "name", m->v.name));
+                return;
+        }
+        unindex(a, m->v.id);
+        call_json(m->c, 200, json_pack("{s:s}", "name", m->v.name));
 }
 
 #define BUSY_MS    100

@@ -167,3 +167,5 @@ void box_keep_put(struct box *b, const char *name, const int *fds, uint32_t n, p
 
 /* adopt.c: the journals and groups that an earlier launch left. */
 MUST_CHECK int boxes_recover(struct boxes *all, struct err *err);
+/* Whether a sandbox that has not ended sees the volume. */
+bool boxes_use_volume(const struct boxes *all, const char *id);

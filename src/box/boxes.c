@@ -115,7 +115,7 @@ static void on_volume_create(struct boxes *all, const char *asker UNUSED, struct
                 box_done(rq, 0);
 }
 
-static bool volume_busy(const struct boxes *all, const char *id)
+bool boxes_use_volume(const struct boxes *all, const char *id)
 {
         for (const struct box *b = all->first; b; b = b->next)
                 for (uint32_t i = 0;
@@ -149,7 +149,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
 {
         const struct launch_id *q = req;
         struct err err = {0};
-        if (volume_busy(all, q->id))
+        if (boxes_use_volume(all, q->id))
                 peer_fail(rq, -EBUSY, "the volume is in use by a sandbox");
         else if (volume_remove(all->c.host, q->id, &err) < 0)
                 peer_fail_err(rq, &err);
@@ -182,6 +182,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
         HANDLER(asker, exec_list)                                                                  \
         HANDLER(asker, volume_create)                                                              \
         HANDLER(asker, volume_remove)                                                              \
+        HANDLER(asker, volume_copy)                                                                \
         HANDLER(asker, layer_have)                                                                 \
         HANDLER(asker, layer_list)                                                                 \
         HANDLER(asker, layer_remove)                                                               \
@@ -204,6 +205,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 {LAUNCH_THAW, asker##_thaw},                                                       \
                 {LAUNCH_VOLUME_CREATE, asker##_volume_create},                                     \
                 {LAUNCH_VOLUME_REMOVE, asker##_volume_remove},                                     \
+                {LAUNCH_VOLUME_COPY, asker##_volume_copy},                                         \
                 {LAUNCH_LAYER_HAVE, asker##_layer_have},                                           \
                 {LAUNCH_LAYER_LIST, asker##_layer_list},                                           \
                 {LAUNCH_LAYER_REMOVE, asker##_layer_remove},                                       \

@@ -29,7 +29,10 @@ static int open_dirs(struct box_host *h, struct err *err)
                 return err_sys(err, r, "state directory");
         h->volumes = dir_open_at(h->state, "volumes");
         h->boxes = dir_open_at(h->state, "boxes");
-        return h->volumes < 0 || h->boxes < 0 ? err_sys(err, -EIO, "state directory") : 0;
+        if (h->volumes < 0 || h->boxes < 0)
+                return err_sys(err, -EIO, "state directory");
+        volume_copy_drop(h, NULL);
+        return 0;
 }
 
 /* ---- the prepared trees ---- */

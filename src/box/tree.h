@@ -21,7 +21,7 @@ MUST_CHECK int tree_measure(int dir, struct tree_tally *ret, struct err *err);
 
 struct tree_ids {
         uint32_t from, to,
-                count; /* ids of the source from..from+count become to...; count 0: as is */
+                count; /* ids of the source from..from+count become to...; count 0: all are the caller's */
 };
 /* Copies what is in `from` into the empty directory `to`, sharing blocks where the file system can;
  * owners, modes, times, hard links, holes and overlay's marks stay. Pipes, sockets and devices are

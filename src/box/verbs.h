@@ -19,3 +19,4 @@ BOX_VERB(exec);
 BOX_VERB(exec_signal);
 BOX_VERB(exec_forget);
 BOX_VERB(exec_list);
+BOX_VERB(volume_copy); /* volume_copy.c */

@@ -39,6 +39,24 @@ static int remove_volume(struct invocation *inv)
                            target_of(&b, "/v1/volumes/", inv->operands[0], ""), NULL, NULL);
 }
 
+static int copy(struct invocation *inv, const char *what, const char *key)
+{
+        CLEANUP(buf_done) struct buf b = {0};
+        return simple_call(inv, SERVER_START, "POST",
+                           target_of(&b, "/v1/volumes/", inv->operands[0], what),
+                           json_pack("{s:s}", key, inv->operands[1]), NULL);
+}
+
+static int snapshot(struct invocation *inv)
+{
+        return copy(inv, "/snapshot", "name");
+}
+
+static int restore(struct invocation *inv)
+{
+        return copy(inv, "/restore", "from");
+}
+
 /* All files below prefix, page by page, into one list. */
 static int list_files(const struct invocation *inv, const char *volume, const char *prefix,
                       json_t **ret, struct err *err)
@@ -199,3 +217,10 @@ const struct command command_volume_rm =
         VOLUME_COMMAND("rm", "NAME PATH", "Remove a file from a volume.", 2, 2, rm);
 const struct command command_volume_remove = VOLUME_COMMAND(
         "remove", "NAME", "Remove a volume and all that is in it.", 1, 1, remove_volume);
+const struct command command_volume_snapshot = VOLUME_COMMAND(
+        "snapshot", "NAME NEW", "Make a volume with the same content; no sandbox may use NAME.", 2,
+        2, snapshot);
+const struct command command_volume_restore = VOLUME_COMMAND(
+        "restore", "NAME FROM",
+        "Give a volume the content of another, all of it or nothing; no sandbox may use them.", 2,
+        2, restore);

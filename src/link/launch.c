@@ -117,6 +117,9 @@ static const struct wire_field stats_fields[] = {
 static const struct wire_field layer_commit_fields[] = {
         WIRE_STR(struct launch_layer_commit, id), WIRE_STR(struct launch_layer_commit, key),
         WIRE_STR(struct launch_layer_commit, from), WIRE_END};
+static const struct wire_field volume_copy_fields[] = {WIRE_STR(struct launch_volume_copy, from),
+                                                       WIRE_STR(struct launch_volume_copy, to),
+                                                       WIRE_END};
 
 static const struct wire_type id = {"id", sizeof(struct launch_id), id_fields};
 static const struct wire_type empty = {"empty", sizeof(struct launch_empty), empty_fields};
@@ -137,6 +140,8 @@ static const struct wire_type exec_result = {"exec-result", sizeof(struct launch
 static const struct wire_type stats = {"stats", sizeof(struct launch_stats), stats_fields};
 static const struct wire_type layer_commit = {"layer-commit", sizeof(struct launch_layer_commit),
                                               layer_commit_fields};
+static const struct wire_type volume_copy = {"volume-copy", sizeof(struct launch_volume_copy),
+                                             volume_copy_fields};
 
 static const struct link_verb verbs[] = {
         {LAUNCH_CREATE, "create", &spec, &created, 1, 3},
@@ -163,6 +168,7 @@ static const struct link_verb verbs[] = {
         {LAUNCH_LAYER_HAVE, "layer-have", &layer_type, &layer_type, 0, 0},
         {LAUNCH_LAYER_REMOVE, "layer-remove", &layer_type, &empty, 0, 0},
         {LAUNCH_LAYER_LIST, "layer-list", &empty, &layer_type, 0, 0},
+        {LAUNCH_VOLUME_COPY, "volume-copy", &volume_copy, &empty, 0, 0},
 };
 const struct link_spec launch_link = {"launch", 1, verbs, ARRAY_LEN(verbs), 0};
 

@@ -42,6 +42,7 @@ enum launch_verb {
         LAUNCH_LAYER_HAVE,     /* launch_layer -> launch_layer; -ENOENT */
         LAUNCH_LAYER_REMOVE,   /* launch_layer -> launch_empty; -EBUSY while mounted */
         LAUNCH_LAYER_LIST,     /* launch_empty -> launch_layer parts, the last with an empty key */
+        LAUNCH_VOLUME_COPY,    /* launch_volume_copy -> launch_empty; -EBUSY while one is mounted */
 };
 
 enum launch_profile { BOX_RUN = 1, BOX_PARSE, BOX_FILES, BOX_BUILD, BOX_TEMPLATE };
@@ -203,6 +204,11 @@ struct launch_layer_commit {
         char id[ID_TEXT_LEN + 1];
         char key[65];
         char from[128]; /* a directory of what it wrote that becomes the layer; "" all of it */
+};
+/* What is in `to` becomes a copy of what is in `from`, at once when all of it is on disk: after a
+ * failure and after a crash `to` has what it had. Both are there. */
+struct launch_volume_copy {
+        char from[ID_TEXT_LEN + 1], to[ID_TEXT_LEN + 1];
 };
 
 extern const struct link_spec launch_link;

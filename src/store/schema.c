@@ -68,6 +68,8 @@ static const char *const migrations[] = {
         " template TEXT NOT NULL,"
         " digest TEXT NOT NULL," /* of what it was made from */
         " memory_bytes INTEGER NOT NULL) WITHOUT ROWID;",
+        /* 6: volumes that are gone and whose index may not be */
+        "CREATE TABLE unindexed(id TEXT PRIMARY KEY) WITHOUT ROWID;",
 };
 
 const struct db_schema store_schema = {"api", migrations, ARRAY_LEN(migrations)};

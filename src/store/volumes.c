@@ -63,8 +63,28 @@ int volumes_list(struct db *db, int64_t owner, volume_fn fn, void *ctx, struct e
 
 int volumes_delete(struct db *db, const char *id, struct err *err)
 {
-        int r = db_do(db, err, "DELETE FROM volumes WHERE id=?", "s", id);
+        /* First: a row too many there costs a question, one too few an index that stays. */
+        int r = db_do(db, err, "INSERT OR IGNORE INTO unindexed(id) VALUES(?)", "s", id);
+        if (r >= 0)
+                r = db_do(db, err, "DELETE FROM volumes WHERE id=?", "s", id);
         if (r < 0)
                 return r;
         return r > 0 ? 0 : err_set(err, -ENOENT, "there is no such volume");
+}
+
+int volumes_to_unindex(struct db *db, void (*fn)(void *ctx, const char *id), void *ctx,
+                       struct err *err)
+{
+        auto_query struct sqlite3_stmt *q = NULL;
+        int r = db_query(db, &q, err,
+                         "SELECT id FROM unindexed WHERE id NOT IN (SELECT id FROM volumes)", "");
+        while (r >= 0 && (r = db_next(db, q, err)) > 0)
+                fn(ctx, db_text(q, 0));
+        return r;
+}
+
+int volumes_unindexed(struct db *db, const char *id, struct err *err)
+{
+        int r = db_do(db, err, "DELETE FROM unindexed WHERE id=?", "s", id);
+        return r < 0 ? r : 0;
 }

@@ -20,4 +20,10 @@ MUST_CHECK int volumes_create(struct db *db, int64_t owner, const char *name, st
 MUST_CHECK int volumes_find(struct db *db, int64_t owner, const char *name, struct volume *ret,
                             struct err *err);
 MUST_CHECK int volumes_list(struct db *db, int64_t owner, volume_fn fn, void *ctx, struct err *err);
+/* Its index is then to go: the id stays until volumes_unindexed. */
 MUST_CHECK int volumes_delete(struct db *db, const char *id, struct err *err);
+/* The ids of removed volumes whose index may still be there; fn calls no other function of this
+ * file. */
+MUST_CHECK int volumes_to_unindex(struct db *db, void (*fn)(void *ctx, const char *id), void *ctx,
+                                  struct err *err);
+MUST_CHECK int volumes_unindexed(struct db *db, const char *id, struct err *err);

@@ -181,6 +181,30 @@ TEST(store_lists_jobs_of_their_owner_only)
         CHECK_STR(s.id, "j0");
 }
 
+static void count_id(void *ctx, const char *id)
+{
+        *(int *)ctx += id_valid(id);
+}
+
+TEST(store_volume_that_went_is_to_be_unindexed_once)
+{
+        auto_db struct db *db = fresh();
+        struct user u;
+        struct volume a, b;
+        int n = 0;
+        CHECK_INT(users_of_uid(db, 1, &u, NULL), ==, 0);
+        CHECK_INT(volumes_create(db, u.id, "a", &a, NULL), ==, 0);
+        CHECK_INT(volumes_create(db, u.id, "b", &b, NULL), ==, 0);
+        CHECK_INT(volumes_to_unindex(db, count_id, &n, NULL), ==, 0);
+        CHECK_INT(n, ==, 0);
+        CHECK_INT(volumes_delete(db, a.id, NULL), ==, 0);
+        CHECK_INT(volumes_to_unindex(db, count_id, &n, NULL), ==, 0);
+        CHECK_INT(n, ==, 1);
+        CHECK_INT(volumes_unindexed(db, a.id, NULL), ==, 0);
+        CHECK_INT(volumes_to_unindex(db, count_id, &n, NULL), ==, 0);
+        CHECK_INT(n, ==, 1);
+}
+
 TEST(store_volumes_of_two_users_may_share_a_name)
 {
         auto_db struct db *db = fresh();

@@ -41,6 +41,40 @@ TEST(volume_is_made_listed_and_removed)
         down();
 }
 
+static int unindexed;
+
+static void fake_unindex(void *ctx UNUSED, struct peer_request *rq, const void *req UNUSED,
+                         int *fds UNUSED, uint32_t n UNUSED)
+{
+        struct rag_count none = {0};
+        unindexed++;
+        peer_reply(rq, &none, NULL, 0, false);
+}
+
+TEST(volume_that_goes_while_rag_is_away_loses_its_index_later)
+{
+        static const struct peer_handler handlers[] = {{RAG_REMOVE, fake_unindex}, {0, NULL}};
+        up();
+        fixture_down(&f->near_rag, &f->far_rag);
+        f->rag_handlers = handlers;
+        CHECK_INT(ask(f, "DELETE", "/v1/volumes/v", NULL, NULL), ==, 200);
+        CHECK_INT(unindexed, ==, 0);
+        fixture_api_down(f); /* also when api goes down meanwhile */
+        fixture_api_up(f);
+        CHECK_INT(ask(f, "GET", "/v1/volumes", NULL, NULL), ==, 200);
+        for (int i = 0; i < 100 && !unindexed; i++)
+                CHECK_INT(ask(f, "GET", "/v1/health", NULL, NULL), ==, 200);
+        CHECK_INT(unindexed, ==, 1);
+        for (int i = 0; i < 5; i++)
+                CHECK_INT(ask(f, "GET", "/v1/health", NULL, NULL), ==, 200);
+        fixture_down(&f->near_rag, &f->far_rag);
+        fixture_rag_up(f);
+        for (int i = 0; i < 5; i++)
+                CHECK_INT(ask(f, "GET", "/v1/health", NULL, NULL), ==, 200);
+        CHECK_INT(unindexed, ==, 1);
+        down();
+}
+
 TEST(volume_without_launch_is_not_made)
 {
         up();
