@@ -1,4 +1,5 @@
 #include "store/db.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include <assert.h>
 #include <sqlite3.h>
@@ -58,6 +59,13 @@ int db_script(struct db *db, const char *sql, struct err *err)
 {
         int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
         return rc == SQLITE_OK ? 0 : fail(db, rc, err, "script");
+}
+
+void db_sync(struct db *db, bool on)
+{
+        const char *sql = on ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL";
+        if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+                log_warn("db.sync", kv("on", on ? "true" : "false"));
 }
 
 static int read_version(struct db *db, int *ret, struct err *err)

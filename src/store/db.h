@@ -74,5 +74,8 @@ int64_t db_i64(struct sqlite3_stmt *q, int column);
 const char *db_text(struct sqlite3_stmt *q, int column); /* "" for NULL; never NULL */
 const void *db_bytes(struct sqlite3_stmt *q, int column, size_t *ret_n);
 bool db_is_null(struct sqlite3_stmt *q, int column);
+/* false: the next changes survive the death of this process at once, and that of the machine with the
+ * first one after db_sync(true), as it is after db_open. Not inside a transaction. */
+void db_sync(struct db *db, bool on);
 /* Several statements of our own, without arguments. */
 MUST_CHECK int db_script(struct db *db, const char *sql, struct err *err);

@@ -22,10 +22,15 @@ int jobs_accept(struct db *db, const struct job_row *row, struct err *err)
 
 int jobs_running(struct db *db, const char *id, const char *enforcement, struct err *err)
 {
-        return db_do(db, err,
-                     "UPDATE jobs SET state='running',enforcement=? WHERE id=? AND"
-                     " state='accepted'",
-                     "ss", or_null(enforcement), id);
+        /* What runs when the machine fails is lost, whichever state the disk has: the death of this
+         * role is all that this has to survive. */
+        db_sync(db, false);
+        int r = db_do(db, err,
+                      "UPDATE jobs SET state='running',enforcement=? WHERE id=? AND"
+                      " state='accepted'",
+                      "ss", or_null(enforcement), id);
+        db_sync(db, true);
+        return r;
 }
 
 int jobs_end(struct db *db, const char *id, const char *result, struct err *err)

@@ -23,7 +23,7 @@ typedef void (*job_fn)(void *ctx, const struct job_row *row);
 
 /* -EEXIST: the owner has a job of that name that has not ended. */
 MUST_CHECK int jobs_accept(struct db *db, const struct job_row *row, struct err *err);
-/* The job runs; enforcement may be NULL. 1 done, 0 it was not `accepted`. */
+/* The job runs; enforcement may be NULL. On the disk with the next change, not before. 1 done, 0 it was not `accepted`. */
 MUST_CHECK int jobs_running(struct db *db, const char *id, const char *enforcement,
                             struct err *err);
 /* 1 it ended now, 0 it had ended before (or is gone): the caller then does nothing. */

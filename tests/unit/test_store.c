@@ -221,3 +221,25 @@ TEST(store_volumes_of_two_users_may_share_a_name)
         CHECK_INT(volumes_find(db, u.id, "docs", &a, NULL), ==, -ENOENT);
         CHECK_INT(volumes_find(db, w.id, "docs", &a, NULL), ==, 0);
 }
+
+static int64_t synchronous(struct db *db)
+{
+        auto_query struct sqlite3_stmt *q = NULL;
+        CHECK_INT(db_query(db, &q, NULL, "PRAGMA synchronous", ""), ==, 0);
+        CHECK_INT(db_next(db, q, NULL), ==, 1);
+        return db_i64(q, 0);
+}
+
+TEST(store_only_the_step_to_running_does_not_wait_for_the_disk)
+{
+        auto_db struct db *db = fresh();
+        struct user u;
+        CHECK_INT(users_of_uid(db, 1, &u, NULL), ==, 0);
+        struct job_row row = row_of("a", "", u.id);
+        CHECK_INT(jobs_accept(db, &row, NULL), ==, 0);
+        CHECK_INT(synchronous(db), ==, 2); /* FULL */
+        CHECK_INT(jobs_running(db, "a", "{}", NULL), ==, 1);
+        CHECK_INT(synchronous(db), ==, 2);
+        db_sync(db, false);
+        CHECK_INT(synchronous(db), ==, 1);
+}
