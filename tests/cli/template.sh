@@ -129,6 +129,7 @@ is "a sandbox of it outlives the server" "$(jq -r .state <<<"$out")" running
 run run --show-enforcement --template py -- python3 -c 'print("back")'
 is "and so does the template" "$out" back
 run sandbox stop --grace 1s worker
+run sandbox wait worker
 run template remove py
 is "an idle one is removed" "$code" 0
 run template show py
