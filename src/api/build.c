@@ -217,6 +217,7 @@ int build_new(struct api *a, const char *id, int64_t owner, const char *image, c
         const char *mirrors = api_setting(a, "build.mirrors");
         struct recipe_site site = {.rootful = a->env.serve_uid == 0,
                                    .mirrors = *mirrors ? mirrors : api_setting(a, "host.mirrors"),
+                                   .usr = api_setting(a, "host.usr"),
                                    .allow = api_setting(a, "build.allow")};
         if (r == 0)
                 r = recipe_plan(recipe, &site, &b->r, err);

@@ -112,6 +112,7 @@ int recipe_plan(const json_t *j, const struct recipe_site *site, struct recipe *
         json_t *step;
         const char *from = json_string_value(json_object_get(j, "from"));
         const json_t *steps = json_object_get(j, "steps");
+        const char *usr = *site->usr ? site->usr : "host";
         if (!site->rootful && from && str_starts(from, "debian:"))
                 return err_set(err, -ENOTSUP,
                                "from: Debian needs a range of ids, and this server has a single "
@@ -135,7 +136,7 @@ int recipe_plan(const json_t *j, const struct recipe_site *site, struct recipe *
                 if (e < 0)
                         return err_wrap(err, e, "steps[%zu]", i);
         }
-        const char *below = r->base[0] ? r->base_key : r->host ? "host" : "";
+        const char *below = r->base[0] ? r->base_key : r->host ? usr : "";
         for (i = 0; i < r->n; i++) {
                 make_key(r, &r->steps[i], below);
                 below = r->steps[i].key;

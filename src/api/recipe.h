@@ -34,6 +34,7 @@ enum recipe_mirror { MIRROR_DEBIAN, MIRROR_SECURITY, MIRROR_PIP, MIRROR_NPM, MIR
 struct recipe_site {
         bool rootful;        /* whether apt and Debian can be had */
         const char *mirrors; /* "NAME=URL,...": where packages come from */
+        const char *usr;     /* says which /usr the host has: a key below the layers of `host` */
         const char *allow;   /* "HOST[:PORT],...": what a build may reach besides */
 };
 

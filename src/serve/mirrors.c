@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define FILE_MAX (1u << 20)
 
@@ -139,4 +140,18 @@ void mirrors_text(const struct mirrors *m, char *ret, size_t size)
 {
         snprintf(ret, size, "debian=%s,pip=%s,npm=%s%s%s", m->debian, m->pip, m->npm,
                  *m->security ? ",security=" : "", m->security);
+}
+
+void host_usr_text(char *ret, size_t size)
+{
+        static const char *const files[] = {"/var/lib/dpkg/status", "/etc/os-release",
+                                            "/etc/ld.so.cache"};
+        size_t n = (size_t)snprintf(ret, size, "host");
+        for (size_t i = 0; i < ARRAY_LEN(files) && n < size; i++) {
+                struct stat st = {0};
+                if (stat(files[i], &st) == 0)
+                        n += (size_t)snprintf(ret + n, size - n, " %lld.%09ld/%lld",
+                                              (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                                              (long long)st.st_size);
+        }
 }

@@ -37,10 +37,11 @@ void send_settings(struct member *m)
         struct serve *s = m->serve;
         CLEANUP(buf_done) struct buf b;
         buf_init(&b, LINK_MESSAGE_MAX - 64);
-        char uid[16], idle[24], memory[24], mirrors[MIRRORS_TEXT_MAX];
+        char uid[16], idle[24], memory[24], mirrors[MIRRORS_TEXT_MAX], usr[USR_TEXT_MAX];
         struct mirrors found;
         mirrors_of_host(&found);
         mirrors_text(&found, mirrors, sizeof mirrors);
+        host_usr_text(usr, sizeof usr);
         snprintf(uid, sizeof uid, "%u", (unsigned)geteuid());
         uint64_t idle_ms = config_get_u64(s->config, "serve.idle_exit");
         snprintf(idle, sizeof idle, "%llu",
@@ -55,6 +56,8 @@ void send_settings(struct member *m)
                 r = add_pair(&b, "serve.idle_exit_ms", idle);
         if (r == 0)
                 r = add_pair(&b, "host.mirrors", mirrors);
+        if (r == 0)
+                r = add_pair(&b, "host.usr", usr);
         snprintf(memory, sizeof memory, "%llu",
                  (unsigned long long)memory_for_sandboxes(memory_of_host()));
         if (r == 0)

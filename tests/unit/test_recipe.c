@@ -6,6 +6,7 @@
 static struct recipe r;
 
 static struct recipe_site site = {
+        .usr = "one",
         .mirrors = "debian=http://mirror.test:8080/debian,pip=https://pypi.org/simple,"
                    "npm=https://npm.test/",
         .allow = "*.docker.test,git.test:8443"};
@@ -71,6 +72,23 @@ TEST(recipe_keys_are_of_the_inputs_and_of_what_is_below)
         CHECK(!str_eq(r.steps[1].key, second));
         good("{\"env\":{\"A\":\"b\"},\"steps\":[{\"kind\":\"run\",\"text\":\"a\"}]}");
         CHECK(!str_eq(r.steps[0].key, first));
+}
+
+TEST(recipe_keys_on_the_host_are_of_its_usr)
+{
+        char first[65];
+        static const char on_host[] = "{\"steps\":[{\"kind\":\"run\",\"text\":\"a\"}]}";
+        static const char debian[] = "{\"from\":\"debian:bookworm\"}";
+        good(on_host);
+        memcpy(first, r.steps[0].key, 65);
+        site.usr = "two";
+        good(on_host);
+        CHECK(!str_eq(r.steps[0].key, first));
+        good(debian);
+        memcpy(first, r.steps[0].key, 65);
+        site.usr = "one";
+        good(debian);
+        CHECK_STR(r.steps[0].key, first);
 }
 
 TEST(recipe_copy_is_decoded)
