@@ -39,7 +39,7 @@ static int add_list(const struct call *c, const char *key, const char *line, str
         return 0;
 }
 
-static struct routes *all_routes(const struct call *c)
+struct routes *egress_routes(const struct call *c)
 {
         struct routes *all = xmalloc(sizeof *all);
         routes_init(all);
@@ -56,11 +56,11 @@ static int add_hosts(const struct call *c, struct buf *b, struct err *err)
         char host[ROUTE_LIST_MAX];
         if (json_array_size(json_object_get(c->body, "routes")) == 0)
                 return 0;
-        auto_free struct routes *all = all_routes(c);
+        auto_free struct routes *all = egress_routes(c);
         json_array_foreach(json_object_get(c->body, "routes"), i, item)
         {
                 const struct route *r = routes_find(all, json_string_value(item));
-                if (!r)
+                if (!r || !route_is_for(r, c->who.user.name))
                         return err_set(err, -EINVAL, "routes[%zu]: there is no route '%.64s'", i,
                                        json_string_value(item));
                 int bad = 0;
@@ -144,7 +144,7 @@ static void set_routes_env(const struct call *c, const json_t *routes, json_t *e
         json_t *item;
         if (json_array_size(routes) == 0)
                 return;
-        auto_free struct routes *all = all_routes(c);
+        auto_free struct routes *all = egress_routes(c);
         json_array_foreach((json_t *)routes, i, item)
         {
                 const struct route *r = routes_find(all, json_string_value(item));

@@ -28,6 +28,11 @@ void sandbox_stop(struct call *c);
 void sandbox_stats(struct call *c);
 void sandbox_freeze(struct call *c);
 void sandbox_thaw(struct call *c);
+/* policy.c */
+void policy_get(struct call *c);
+void policy_put(struct call *c);
+/* upstreams.c */
+void upstreams_get(struct call *c);
 /* execs.c */
 void execs_get(struct call *c);
 void execs_post(struct call *c);

@@ -157,6 +157,16 @@ FIELDS(stats, U64("cpu_us", true, NULL), U64("memory_bytes", true, NULL),
        U64("io_read_bytes", true, NULL), U64("io_write_bytes", true, NULL),
        U64("oom_kills", true, NULL), BOOL("frozen", true, NULL),
        U64("time_ms", true, "When it was measured."));
+FIELDS(policy, STRS("allow", false, "Hosts it may reach, as when it was made."),
+       STRS("routes", false, "Routes that it may use."));
+FIELDS(upstream, STR("name", true, NULL), STR("upstream", true, "Where it leads."),
+       STR("secret", false, "The key that vault adds; its name."),
+       STR("as", false, "How it is added."), STR("meter", false, "anthropic or openai"),
+       STRS("allow", true, "METHOD:PATH"), STRS("repos", false, NULL), STRS("models", false, NULL),
+       STRS("hosts", false, "May be reached through the proxy as well."),
+       STRS("env", false, "Set in the sandbox; @ is its address there."),
+       STRS("users", false, "Operators: who may use it."));
+FIELDS(upstreams, LIST("routes", true, upstream, NULL));
 FIELDS(limit_query, U64("limit", false, NULL));
 FIELDS(all_query, BOOL("all", false, "Operators: everybody's."));
 FIELDS(sandboxes_query, U64("limit", false, NULL), STR("before", false, "Id: only older ones."),
@@ -294,6 +304,11 @@ const struct route routes[] = {
         {"POST", "/v1/sandboxes/{id}/snapshot", SCOPE_MEMBER, sandbox_snapshot,
          "Makes an image of what it has written on top of its own.", .body = snapshot_new,
          .status = 202, .answer = job},
+        {"GET", "/v1/sandboxes/{id}/policy", SCOPE_MEMBER, policy_get, "What it may reach.",
+         .status = 200, .answer = policy},
+        {"PUT", "/v1/sandboxes/{id}/policy", SCOPE_MEMBER, policy_put,
+         "Changes what it may reach, at once: what is no longer allowed is cut.", .body = policy,
+         .status = 200, .answer = policy},
         {"GET", "/v1/sandboxes/{id}/exec", SCOPE_SANDBOX, execs_get,
          "Commands that were started in it, newest first.", .query = limit_query, .status = 200,
          .answer = execs},
@@ -315,6 +330,10 @@ const struct route routes[] = {
          "Puts a file, whole or not at all.", .upload = true, .status = 200, .answer = file_put},
         {"DELETE", "/v1/sandboxes/{id}/files/{path...}", SCOPE_SANDBOX, sandbox_file_delete,
          "Removes a file.", .status = 200, .answer = file_gone},
+
+        {"GET", "/v1/routes", SCOPE_MEMBER, upstreams_get,
+         "Routes of the configuration that the caller's sandboxes may use.", .status = 200,
+         .answer = upstreams},
 
         {"GET", "/v1/jobs", SCOPE_MEMBER, jobs_get_all, "Jobs, newest first.", .query = paging,
          .status = 200, .answer = jobs},

@@ -179,6 +179,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
         HANDLER(asker, stats)                                                                      \
         HANDLER(asker, freeze)                                                                     \
         HANDLER(asker, thaw)                                                                       \
+        HANDLER(asker, policy)                                                                     \
         HANDLER(asker, exec_list)                                                                  \
         HANDLER(asker, volume_create)                                                              \
         HANDLER(asker, volume_remove)                                                              \
@@ -203,6 +204,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 {LAUNCH_STATS, asker##_stats},                                                     \
                 {LAUNCH_FREEZE, asker##_freeze},                                                   \
                 {LAUNCH_THAW, asker##_thaw},                                                       \
+                {LAUNCH_POLICY, asker##_policy},                                                   \
                 {LAUNCH_VOLUME_CREATE, asker##_volume_create},                                     \
                 {LAUNCH_VOLUME_REMOVE, asker##_volume_remove},                                     \
                 {LAUNCH_VOLUME_COPY, asker##_volume_copy},                                         \

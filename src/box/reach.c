@@ -30,6 +30,28 @@ static const struct wire_type *registration_type(void)
         return link_find(&vault_link, VAULT_SANDBOX_ADD)->req;
 }
 
+/* A sealed memfd. */
+static int put_registration(const struct vault_sandbox *s, struct err *err)
+{
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, LINK_MESSAGE_MAX);
+        int bad = wire_encode(registration_type(), s, &b, err);
+        if (bad < 0)
+                return bad;
+        int fd = memfd_sealed("reach", b.data, b.len);
+        return fd < 0 ? err_sys(err, fd, "registration") : fd;
+}
+
+/* Into *s, which points into raw. */
+static int get_registration(int fd, struct buf *raw, struct vault_sandbox *s, struct err *err)
+{
+        char *to = buf_room(raw, LINK_MESSAGE_MAX);
+        ssize_t n = to ? pread(fd, to, LINK_MESSAGE_MAX, 0) : -1;
+        if (n < 0)
+                return err_set(err, -EIO, "the registration of the sandbox cannot be read");
+        return wire_decode(registration_type(), to, (size_t)n, s, err);
+}
+
 int reach_prepare(struct reach *r, const struct launch_spec *spec, struct err *err)
 {
         if (spec->network != BOX_NET_PROXY)
@@ -37,14 +59,12 @@ int reach_prepare(struct reach *r, const struct launch_spec *spec, struct err *e
         struct vault_sandbox s = {.policy = spec->policy};
         snprintf(s.id, sizeof s.id, "%s", spec->id);
         snprintf(s.owner, sizeof s.owner, "%s", spec->owner);
-        CLEANUP(buf_done) struct buf b;
-        buf_init(&b, LINK_MESSAGE_MAX);
-        int bad = wire_encode(registration_type(), &s, &b, err);
-        if (bad < 0)
-                return bad;
-        r->registration = memfd_sealed("reach", b.data, b.len);
+        int fd = put_registration(&s, err);
+        if (fd < 0)
+                return fd;
+        r->registration = fd;
         r->on = true;
-        return r->registration < 0 ? err_sys(err, r->registration, "registration") : 0;
+        return 0;
 }
 
 int reach_take(struct reach *r, int *fds, uint32_t n)
@@ -78,11 +98,9 @@ static int tell_vault(struct box *b, peer_answer_fn fn, void *ctx, struct err *e
         struct vault_sandbox s;
         struct peer *vault = find(b, "vault");
         buf_init(&raw, LINK_MESSAGE_MAX);
-        char *to = buf_room(&raw, LINK_MESSAGE_MAX);
-        ssize_t n = to ? pread(b->reach.registration, to, LINK_MESSAGE_MAX, 0) : -1;
-        if (!vault || n < 0)
+        if (!vault)
                 return err_set(err, -EAGAIN, "the vault is not there");
-        int r = wire_decode(registration_type(), to, (size_t)n, &s, err);
+        int r = get_registration(b->reach.registration, &raw, &s, err);
         if (r == 0)
                 peer_call(vault, VAULT_SANDBOX_ADD, &s, NULL, 0, fn, ctx);
         return r;
@@ -136,6 +154,77 @@ int reach_open(struct box *b, peer_answer_fn fn, struct err *err)
                 log_warn("box.reach", kv("id", b->j.result.id), kv("with", with_gate));
         box_keep_put(b, NAME_IN_KEEP, fds, (uint32_t)put_kept(&b->reach, fds), fn);
         return asked;
+}
+
+/* ---- another policy ---- */
+
+struct change {
+        struct boxes *all;
+        struct peer_request *rq;
+        int registration;
+        char id[ID_TEXT_LEN + 1];
+};
+
+static void on_change_kept(void *ctx, const struct peer_answer *a)
+{
+        struct peer_request *rq = ctx;
+        if (a->status < 0)
+                peer_fail_err(rq, a->err);
+        else
+                peer_reply(rq, &(struct launch_empty){0}, NULL, 0, false);
+}
+
+/* In force from here on; the answer waits until that survives the end of this role too. */
+static void on_changed(void *ctx, const struct peer_answer *a)
+{
+        struct change c = *(struct change *)ctx;
+        int fds[LISTEN_PORTS + 1];
+        auto_close int registration = c.registration;
+        free(ctx);
+        struct box *b = a->status == 0 ? box_find(c.all, c.id) : NULL;
+        if (!b || !b->reach.on) {
+                if (a->status < 0)
+                        peer_fail_err(c.rq, a->err);
+                else
+                        peer_fail(c.rq, -ESRCH, "the sandbox has ended");
+                return;
+        }
+        closep(&b->reach.registration);
+        b->reach.registration = TAKE_FD(registration);
+        uint32_t n = (uint32_t)put_kept(&b->reach, fds);
+        if (!find(b, "keep")) { /* it is told all when it is back */
+                peer_reply(c.rq, &(struct launch_empty){0}, NULL, 0, false);
+                return;
+        }
+        box_keep_put_id(b, c.id, NAME_IN_KEEP, fds, n, on_change_kept, c.rq);
+}
+
+void reach_replace(struct box *b, struct slice policy, struct peer_request *rq)
+{
+        CLEANUP(buf_done) struct buf raw;
+        struct vault_sandbox s;
+        struct err err = {0};
+        struct peer *vault = find(b, "vault");
+        buf_init(&raw, LINK_MESSAGE_MAX);
+        if (!b->reach.on || b->reach.listeners[0] < 0) {
+                peer_fail(rq, -ENOTSUP, "the sandbox has no network: a policy is for mode proxy");
+                return;
+        }
+        if (!vault) {
+                peer_fail(rq, -EAGAIN, "the vault is not there");
+                return;
+        }
+        int fd = get_registration(b->reach.registration, &raw, &s, &err);
+        s.policy = policy;
+        fd = fd < 0 ? fd : put_registration(&s, &err);
+        if (fd < 0) {
+                peer_fail_err(rq, &err);
+                return;
+        }
+        struct change *c = xcalloc(1, sizeof *c);
+        *c = (struct change){.all = b->all, .rq = rq, .registration = fd};
+        snprintf(c->id, sizeof c->id, "%s", b->j.result.id);
+        peer_call(vault, VAULT_SANDBOX_ADD, &s, NULL, 0, on_changed, c);
 }
 
 void reach_close(struct box *b)

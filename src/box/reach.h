@@ -28,6 +28,8 @@ MUST_CHECK int reach_take(struct reach *r, int *fds, uint32_t n);
 MUST_CHECK int reach_open(struct box *b, peer_answer_fn fn, struct err *err);
 /* A sandbox of which launch knew nothing any more: asks keep for it. */
 void reach_adopt(struct box *b);
+/* Another policy: vault takes it, then keep, then rq is answered. */
+void reach_replace(struct box *b, struct slice policy, struct peer_request *rq);
 /* The sandbox is over. */
 void reach_close(struct box *b);
 /* A new link to that role is there. */

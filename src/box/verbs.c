@@ -1,6 +1,7 @@
 #include "box/verbs.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "box/reach.h"
 #include "box/spec.h"
 #include <signal.h>
 
@@ -144,4 +145,13 @@ BOX_VERB(thaw)
 {
         (void)fds, (void)n_fds;
         freeze_or_thaw(box_own(all, asker, ((const struct launch_id *)req)->id, rq), rq, false);
+}
+
+BOX_VERB(policy)
+{
+        (void)fds, (void)n_fds;
+        const struct launch_policy *p = req;
+        struct box *b = box_own(all, asker, p->id, rq);
+        if (b && box_ready(b, rq))
+                reach_replace(b, p->policy, rq);
 }

@@ -15,6 +15,7 @@ BOX_VERB(touch);
 BOX_VERB(stats);
 BOX_VERB(freeze);
 BOX_VERB(thaw);
+BOX_VERB(policy);
 BOX_VERB(exec);
 BOX_VERB(exec_signal);
 BOX_VERB(exec_forget);

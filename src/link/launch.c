@@ -143,6 +143,11 @@ static const struct wire_type layer_commit = {"layer-commit", sizeof(struct laun
 static const struct wire_type volume_copy = {"volume-copy", sizeof(struct launch_volume_copy),
                                              volume_copy_fields};
 
+static const struct wire_field policy_fields[] = {
+        WIRE_STR(struct launch_policy, id),
+        WIRE_BYTES(struct launch_policy, policy, BOX_POLICY_MAX), WIRE_END};
+static const struct wire_type policy = {"policy", sizeof(struct launch_policy), policy_fields};
+
 static const struct link_verb verbs[] = {
         {LAUNCH_CREATE, "create", &spec, &created, 1, 3},
         {LAUNCH_READY, "ready", &id, NULL, 0, 0},
@@ -163,6 +168,7 @@ static const struct link_verb verbs[] = {
         {LAUNCH_STATS, "stats", &id, &stats, 0, 0},
         {LAUNCH_FREEZE, "freeze", &id, &empty, 0, 0},
         {LAUNCH_THAW, "thaw", &id, &empty, 0, 0},
+        {LAUNCH_POLICY, "policy", &policy, &empty, 0, 0},
         {LAUNCH_LAYER_COMMIT, "layer-commit", &layer_commit, &layer_type, 0, 0},
         {LAUNCH_LAYER_SNAPSHOT, "layer-snapshot", &layer_commit, &layer_type, 0, 0},
         {LAUNCH_LAYER_HAVE, "layer-have", &layer_type, &layer_type, 0, 0},

@@ -25,18 +25,20 @@ enum launch_verb {
         LAUNCH_STOP,       /* launch_stop -> launch_empty: TERM, then all killed after the grace */
         LAUNCH_FORGET,     /* launch_id -> launch_empty: drops a stored result */
         LAUNCH_LIST,       /* launch_empty -> launch_result parts, the last with an empty id */
-        LAUNCH_VOLUME_CREATE,  /* launch_id -> launch_empty; 0 also when it is there */
-        LAUNCH_VOLUME_REMOVE,  /* launch_id -> launch_empty; -EBUSY while mounted */
-        LAUNCH_EXEC,           /* launch_exec + [command memfd] -> launch_exec_made + as CREATE */
-        LAUNCH_EXEC_EXITED,    /* event: launch_exec_result, to the asker of the sandbox */
-        LAUNCH_EXEC_SIGNAL,    /* launch_exec_signal -> launch_empty: to its command */
-        LAUNCH_EXEC_FORGET,    /* launch_exec_id -> launch_empty: drops result and descriptors */
-        LAUNCH_EXEC_LIST,      /* launch_empty -> launch_exec_result parts, the last without id */
-        LAUNCH_TOUCH,          /* event: launch_id: bytes flow, it is not idle */
-        LAUNCH_STATS,          /* launch_id -> launch_stats */
-        LAUNCH_FREEZE,         /* launch_id -> launch_empty: nothing of it runs; -ENOTSUP */
-        LAUNCH_THAW,           /* launch_id -> launch_empty; EXEC, SIGNAL and STOP do it first */
-        LAUNCH_LAYER_COMMIT,   /* launch_layer_commit -> launch_layer: of an ended BOX_BUILD */
+        LAUNCH_VOLUME_CREATE, /* launch_id -> launch_empty; 0 also when it is there */
+        LAUNCH_VOLUME_REMOVE, /* launch_id -> launch_empty; -EBUSY while mounted */
+        LAUNCH_EXEC,          /* launch_exec + [command memfd] -> launch_exec_made + as CREATE */
+        LAUNCH_EXEC_EXITED,   /* event: launch_exec_result, to the asker of the sandbox */
+        LAUNCH_EXEC_SIGNAL,   /* launch_exec_signal -> launch_empty: to its command */
+        LAUNCH_EXEC_FORGET,   /* launch_exec_id -> launch_empty: drops result and descriptors */
+        LAUNCH_EXEC_LIST,     /* launch_empty -> launch_exec_result parts, the last without id */
+        LAUNCH_TOUCH,         /* event: launch_id: bytes flow, it is not idle */
+        LAUNCH_STATS,         /* launch_id -> launch_stats */
+        LAUNCH_FREEZE,        /* launch_id -> launch_empty: nothing of it runs; -ENOTSUP */
+        LAUNCH_THAW,          /* launch_id -> launch_empty; EXEC, SIGNAL and STOP do it first */
+        LAUNCH_POLICY,        /* launch_policy -> launch_empty: in force at vault, and kept; what is
+                                  no longer allowed is cut. -ENOTSUP: not in network mode proxy */
+        LAUNCH_LAYER_COMMIT,  /* launch_layer_commit -> launch_layer: of an ended BOX_BUILD */
         LAUNCH_LAYER_SNAPSHOT, /* launch_layer_commit -> launch_layer: of what a running sandbox has
                                  written, `from` ""; it stands still meanwhile */
         LAUNCH_LAYER_HAVE,     /* launch_layer -> launch_layer; -ENOENT */
@@ -199,6 +201,10 @@ struct launch_stats {
         uint64_t cpu_us, memory_bytes, peak_memory_bytes;
         uint64_t pids, io_read_bytes, io_write_bytes, oom_kills;
         uint32_t frozen;
+};
+struct launch_policy {
+        char id[ID_TEXT_LEN + 1];
+        struct slice policy; /* in the place of the specification's */
 };
 struct launch_layer_commit {
         char id[ID_TEXT_LEN + 1];

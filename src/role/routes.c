@@ -117,6 +117,7 @@ static int set_text(struct route *t, const char *key, const char *value, bool *r
                      {"models", t->models, sizeof t->models},
                      {"server_tools", t->server_tools, sizeof t->server_tools},
                      {"hosts", t->hosts, sizeof t->hosts},
+                     {"users", t->users, sizeof t->users},
                      {"env", t->env, sizeof t->env}};
         for (size_t i = 0; i < ARRAY_LEN(texts); i++)
                 if (str_eq(texts[i].key, key)) {
@@ -191,7 +192,8 @@ int routes_define(struct routes *r, const char *line, struct err *err)
         const struct route *old = find(r, name);
         if (!old && r->n == ROUTES_MAX)
                 return err_set(err, -EINVAL, "more than %d routes", ROUTES_MAX);
-        struct route t = {.redirect = ROUTE_PASS, .body_max = 64ull << 20, .concurrency = 64};
+        struct route t = {
+                .redirect = ROUTE_PASS, .body_max = 64ull << 20, .concurrency = 64, .users = "*"};
         if (old)
                 t = *old;
         snprintf(t.name, sizeof t.name, "%s", name);
@@ -345,4 +347,9 @@ int route_allows(const struct route *r, const char *method, const char *path)
                 found = -EPERM;
         }
         return found;
+}
+
+bool route_is_for(const struct route *r, const char *user)
+{
+        return route_list_has(r->users, user);
 }

@@ -22,6 +22,7 @@
  *   box_requests box_usd, owner_requests owner_usd, route_requests route_usd
  *                  budgets: of a sandbox for its life, of an owner and of the whole route for a day
  *   hosts          HOST, or a star and a domain: may be reached through the proxy as well (downloads)
+ *   users          who may use it, "u1000|ann"; all by default; for others it does not exist
  *   env            NAME=VALUE|...: set in the sandbox; '@' is the route's address inside
  */
 #pragma once
@@ -46,6 +47,7 @@ struct route {
         char secret[NAME_TEXT_MAX + 1], form[128];
         char allow[1024], repos[ROUTE_LIST_MAX], models[ROUTE_LIST_MAX];
         char server_tools[ROUTE_LIST_MAX], hosts[ROUTE_LIST_MAX], env[ROUTE_LIST_MAX];
+        char users[ROUTE_LIST_MAX];
         bool encoded_slash;
         enum route_redirect redirect;
         enum route_meter meter;
@@ -70,6 +72,7 @@ const struct route *routes_find(const struct routes *r, const char *name); /* NU
 bool route_item(const char **list, char *dst, size_t size);
 /* Whether one of the items is the word; a final '*' of an item stands for any rest. */
 bool route_list_has(const char *list, const char *word);
+bool route_is_for(const struct route *r, const char *user);
 /* METHOD and PATH (decoded and checked before) against `allow`. 0; -EPERM: the path is known, the
  * method is not; -ENOENT. */
 MUST_CHECK int route_allows(const struct route *r, const char *method, const char *path);

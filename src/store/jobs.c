@@ -47,6 +47,12 @@ int jobs_delete(struct db *db, const char *id, struct err *err)
         return r < 0 ? r : 0;
 }
 
+int jobs_set_spec(struct db *db, const char *id, const char *spec, struct err *err)
+{
+        int r = db_do(db, err, "UPDATE jobs SET spec=? WHERE id=?", "ss", spec, id);
+        return r < 0 ? r : 0;
+}
+
 #define COLUMNS                                                                                    \
         "SELECT j.id,j.kind,j.name,j.state,j.owner,u.name,j.created_ms,j.ended_ms,j.spec,"         \
         "j.enforcement,j.result,j.parent FROM jobs j JOIN users u ON u.id=j.owner "

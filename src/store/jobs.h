@@ -28,6 +28,8 @@ MUST_CHECK int jobs_running(struct db *db, const char *id, const char *enforceme
                             struct err *err);
 /* 1 it ended now, 0 it had ended before (or is gone): the caller then does nothing. */
 MUST_CHECK int jobs_end(struct db *db, const char *id, const char *result, struct err *err);
+/* What is kept of its specification. */
+MUST_CHECK int jobs_set_spec(struct db *db, const char *id, const char *spec, struct err *err);
 /* Removes a job, ended or not (one that was never told to a client). */
 MUST_CHECK int jobs_delete(struct db *db, const char *id, struct err *err);
 

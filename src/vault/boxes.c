@@ -134,13 +134,20 @@ int vboxes_add(struct vboxes *v, const struct vault_sandbox *s, struct err *err)
                 v->first = b;
                 v->n++;
         }
+        bool replaced = b->text && (b->text_n != s->policy.len ||
+                                    memcmp(b->text, s->policy.data, b->text_n) != 0);
         policy_free(b->policy);
+        free(b->text);
         b->policy = p;
+        b->text_n = s->policy.len;
+        b->text = xmalloc(b->text_n + 1);
+        if (b->text_n)
+                memcpy(b->text, s->policy.data, b->text_n);
         snprintf(b->id, sizeof b->id, "%s", s->id);
         snprintf(b->owner, sizeof b->owner, "%s", s->owner);
         cut_denied(b);
         call_known(v);
-        return 0;
+        return replaced;
 }
 
 void vboxes_remove(struct vboxes *v, const char *id)

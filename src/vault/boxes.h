@@ -14,6 +14,8 @@ struct vbox {
         char id[ID_TEXT_LEN + 1];
         char owner[NAME_TEXT_MAX + 1];
         struct policy *policy;
+        char *text; /* it was parsed from */
+        size_t text_n;
         struct flow *flows;
 };
 struct vboxes {

@@ -14,7 +14,7 @@ static int find_route(struct exchange *x, const char *name, struct err *err)
 {
         const struct vbox *b = vbox_find(x->all->boxes, x->sandbox);
         const struct route *r = routes_find(x->all->routes, name);
-        if (!b || !r || !policy_has_route(b->policy, name))
+        if (!b || !r || !policy_has_route(b->policy, name) || !route_is_for(r, b->owner))
                 return deny(err, "there is no such route for this sandbox", 404);
         x->route = *r;
         return 0;

@@ -59,8 +59,12 @@ static void on_add(void *ctx, struct peer_request *rq, const void *req, int *fds
                    uint32_t n_fds UNUSED)
 {
         struct vault *v = ctx;
+        const struct vault_sandbox *s = req;
         struct err err = {0};
-        if (vboxes_add(&v->boxes, req, &err) < 0) {
+        int r = vboxes_add(&v->boxes, s, &err);
+        if (r != 0)
+                note(v, "policy.set", s->owner, s->id, r > 0);
+        if (r < 0) {
                 peer_fail_err(rq, &err);
                 return;
         }

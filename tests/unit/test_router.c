@@ -174,10 +174,13 @@ static void as_stranger(const char *method, const char *path, const json_t *op)
         const char *body = body_schema(op) ? "{\"signal\":15}" : NULL;
         if (!about_object && !operators)
                 return;
-        if (strstr(path, "/stop") || strstr(path, "/freeze") || strstr(path, "/thaw"))
+        if (strstr(path, "/stop") || strstr(path, "/freeze") || strstr(path, "/thaw") ||
+            strstr(path, "/policy"))
                 body = "{}";
         if (str_eq(path, "/v1/sandboxes/no-such-thing/exec") && body)
                 body = "{\"argv\":[\"a\"]}";
+        if (strstr(path, "/snapshot"))
+                body = "{\"image\":\"a\"}";
         auto_json json_t *o = NULL;
         int status = ask_as(f, mallory, method, path, body, &o);
         if (status != (operators ? 403 : 404))
@@ -208,6 +211,8 @@ TEST(router_object_of_another_is_404_on_every_route)
                      {"GET", "/v1/sandboxes/", "/events", NULL},
                      {"POST", "/v1/sandboxes/", "/freeze", "{}"},
                      {"POST", "/v1/sandboxes/", "/thaw", "{}"},
+                     {"GET", "/v1/sandboxes/", "/policy", NULL},
+                     {"PUT", "/v1/sandboxes/", "/policy", "{\"allow\":[\"*\"]}"},
                      {"GET", "/v1/sandboxes/", "/exec", NULL},
                      {"POST", "/v1/sandboxes/", "/exec", "{\"argv\":[\"a\"]}"},
                      {"GET", "/v1/sandboxes/", "/files", NULL},

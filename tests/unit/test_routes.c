@@ -143,3 +143,15 @@ TEST(targets_are_cut_at_the_routes_name)
         CHECK_INT(target_split("/p%79pi/x", name, &rest, &n, &query), ==, -EINVAL);
         CHECK_INT(target_split("/pypi/x#y", name, &rest, &n, &query), ==, -EINVAL);
 }
+
+TEST(a_route_is_for_its_users)
+{
+        struct err err = {0};
+        CHECK(route_is_for(the("anthropic"), "u1000"));
+        CHECK_INT(routes_define(&all, "anthropic users=u1000|ann*", &err), ==, 0);
+        const struct route *r = routes_find(&all, "anthropic");
+        CHECK(route_is_for(r, "u1000") && route_is_for(r, "anna"));
+        CHECK(!route_is_for(r, "u10000") && !route_is_for(r, "bob") && !route_is_for(r, ""));
+        CHECK_INT(routes_define(&all, "anthropic users=", &err), ==, 0);
+        CHECK(!route_is_for(routes_find(&all, "anthropic"), "u1000"));
+}
