@@ -156,7 +156,6 @@ static void set_routes_env(const struct call *c, const json_t *routes, json_t *e
 void egress_env(const struct call *c, const json_t *routes)
 {
         json_t *body = c->body;
-        static const char socks[] = "socks5h://127.0.0.1:1080";
         static const struct {
                 const char *name, *value;
         } vars[] = {
@@ -164,8 +163,9 @@ void egress_env(const struct call *c, const json_t *routes)
                 {"http_proxy", http},
                 {"HTTPS_PROXY", http},
                 {"https_proxy", http},
-                {"ALL_PROXY", socks},
-                {"all_proxy", socks},
+                /* Not SOCKS: clients that lack a module for it end at their start. */
+                {"ALL_PROXY", http},
+                {"all_proxy", http},
                 {"NO_PROXY", "127.0.0.1,localhost,::1"},
                 {"no_proxy", "127.0.0.1,localhost,::1"},
         };

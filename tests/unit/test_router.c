@@ -179,7 +179,11 @@ static void as_stranger(const char *method, const char *path, const json_t *op)
                 body = "{}";
         if (str_eq(path, "/v1/sandboxes/no-such-thing/exec") && body)
                 body = "{\"argv\":[\"a\"]}";
-        if (strstr(path, "/snapshot"))
+        if (str_eq(path, "/v1/volumes/no-such-thing/snapshot"))
+                body = "{\"name\":\"a\"}";
+        if (str_eq(path, "/v1/volumes/no-such-thing/restore"))
+                body = "{\"from\":\"a\"}";
+        if (str_eq(path, "/v1/sandboxes/no-such-thing/snapshot"))
                 body = "{\"image\":\"a\"}";
         auto_json json_t *o = NULL;
         int status = ask_as(f, mallory, method, path, body, &o);
