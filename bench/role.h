@@ -138,7 +138,7 @@ static void send_settings(const char *ready)
         CLEANUP(buf_done) struct buf b;
         buf_init(&b, 4096);
         const char *pairs[] = {"serve.rootful", geteuid() == 0 ? "true" : "false",
-                               "log.level",     "warn",
+                               "log.level",     getenv("BENCH_LOG") ? getenv("BENCH_LOG") : "warn",
                                "sandbox.ready", ready};
         for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
                 if (buf_add(&b, pairs[i], strlen(pairs[i]) + 1) < 0)
