@@ -25,7 +25,7 @@ static void keep_end(struct warm_process *p, const char *bytes, size_t n)
 static void read_pipe(struct warm_process *p, int *fd, struct loop_io **io, bool is_err)
 {
         char bytes[TOLD_MAX];
-        ssize_t n;
+        ssize_t n = 0;
         while (*fd >= 0 && (n = read(*fd, bytes, sizeof bytes)) > 0)
                 if (is_err)
                         keep_end(p, bytes, (size_t)n);
