@@ -56,6 +56,7 @@ void box_free(struct box *b)
                 at = &(*at)->next;
         *at = b->next;
         unwatch(b);
+        template_forget(b);
         loop_timer_remove(b->timer);
         box_execs_free(b);
         box_unwatch_limits(b);

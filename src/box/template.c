@@ -190,7 +190,7 @@ static int fill_fds(struct box *b, int fds[WARM_FDS_MAX], size_t *ret_n, struct 
 
 static void ask_next(struct box *t)
 {
-        for (struct box *b = t->all->first; b && !t->warm.forking; b = b->next)
+        for (struct box *b = t->all->first; b && !t->warm.asked; b = b->next)
                 if (is_child(t, b) && b->warm.queued)
                         template_fork(b);
 }
@@ -203,7 +203,7 @@ void template_fork(struct box *b)
         const struct seccomp_filter *f = seccomp_find(b->filter);
         int fds[WARM_FDS_MAX];
         size_t n = 0;
-        b->warm.queued = t && t->warm.forking; /* one after the other */
+        b->warm.queued = t && t->warm.asked; /* one after the other */
         if (b->warm.queued)
                 return;
         int r = t && t->warm.socket >= 0 && f->len <= WARM_FILTER_MAX
@@ -224,6 +224,7 @@ void template_fork(struct box *b)
                 return;
         }
         t->warm.forking = b;
+        t->warm.asked = true;
         closep(&b->warm.inner);
         b->warm.inner = -1;
 }
@@ -287,7 +288,7 @@ static void child_ready(void *ctx, uint32_t events UNUSED)
                                 box_waiting(b);
                         return;
                 }
-        } else if (a.kind == WARM_GONE && b->j.stage == JOURNAL_RUNNING) {
+        } else if (a.kind == WARM_GONE && b->j.stage == JOURNAL_RUNNING && b->rq) {
                 box_gone(b);
                 return;
         } else {
@@ -301,6 +302,9 @@ static void forked(struct box *t, const struct warm_answer *a, int *pidfd)
         struct box *b = t->warm.forking;
         struct err err = {0};
         t->warm.forking = NULL;
+        t->warm.asked = false;
+        if (!b)
+                return; /* it did not live to see it; the fork ends with its namespaces */
         int r = a->error || *pidfd < 0
                         ? err_set(&err, a->error < 0 && a->error > -4096 ? a->error : -EIO,
                                   "fork of the template, %s: %s", a->step, errno_text(a->error))
@@ -343,7 +347,7 @@ static void zygote_ready(void *ctx, uint32_t events UNUSED)
                 if (asker)
                         peer_event(asker, LAUNCH_READY, &id, NULL, 0);
                 log_info("template.ready", kv("id", id.id));
-        } else if (a.kind == WARM_FORKED && t->warm.forking) {
+        } else if (a.kind == WARM_FORKED && t->warm.asked) {
                 forked(t, &a, &fd);
                 ask_next(t);
         }
@@ -388,11 +392,18 @@ void template_orphan(struct box *t, uint32_t pid, uint32_t status)
         }
 }
 
+void template_forget(struct box *b)
+{
+        struct box *t = b->j.parent[0] ? box_find(b->all, b->j.parent) : NULL;
+        if (t && t->warm.forking == b)
+                t->warm.forking = NULL;
+}
+
 void template_ended(struct box *t)
 {
         struct err err = {0};
         warm_done(&t->warm);
-        t->warm.ready = t->warm.wanted = false;
+        t->warm.ready = t->warm.wanted = t->warm.asked = false;
         t->warm.forking = NULL;
         err_set(&err, -EPIPE, "the template has ended");
         for (struct box *b = t->all->first; b; b = b->next)

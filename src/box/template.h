@@ -22,3 +22,5 @@ MUST_CHECK int template_go(struct box *b, struct err *err);
 void template_orphan(struct box *t, uint32_t pid, uint32_t status);
 /* The template is over; what waits for it fails. */
 void template_ended(struct box *t);
+/* A fork to be is freed: the template answers for nobody. */
+void template_forget(struct box *b);

@@ -11,8 +11,9 @@ struct warm {
         int socket; /* to the zygote, or to the child; -1 */
         struct loop_io *io;
         int inner;                    /* the other end, until init or the zygote has it */
-        struct box *forking;          /* template: the one whose FORK is not answered */
+        struct box *forking;          /* template: the one that FORK is for; NULL: it has gone */
         bool ready, wanted;           /* template: the imports are done; it fills its pool */
+        bool asked;                   /* template: a FORK is not answered */
         bool queued, forked, waiting; /* child: how far its main process is */
         pid_t main_pid, inner_pid;    /* child: its main process, for us and in the sandbox */
         int main_pidfd;

@@ -308,3 +308,43 @@ TEST(imports_that_fail_are_told_by_the_template_itself)
         CHECK_CONTAINS(text, "no_such_module");
         fx_free(f);
 }
+
+TEST(a_template_that_answers_for_a_fork_that_has_gone)
+{
+        struct fixture *f = warm_fixture();
+        struct launch_spec t = fx_spec(), s = fx_spec();
+        const char *late[] = {"python3", "-c",
+                              "import os, signal, struct\n"
+                              "def say(kind):\n"
+                              "    os.write(0, struct.pack('Iii32s', kind, -5, 0, b'late'))\n"
+                              "signal.signal(signal.SIGUSR1, lambda *_: say(3))\n"
+                              "say(1)\n"
+                              "while True:\n"
+                              "    signal.pause()\n",
+                              NULL};
+        const char *argv[] = {"true", NULL};
+        t.profile = BOX_TEMPLATE;
+        t.wall_ms = 0;
+        CHECK_INT(fx_create(f, &t, late), ==, 0);
+        struct box *zygote = box_find(f->boxes, t.id);
+        for (int i = 0; i < 1000 && !zygote->warm.ready; i++)
+                fx_settle(f, 10);
+        CHECK(zygote->warm.ready);
+        memcpy(s.template, t.id, sizeof s.template);
+        auto_close int command = fx_command(argv);
+        f->answered = false;
+        peer_call(f->asker, LAUNCH_CREATE, &s, &command, 1, fx_created, f);
+        for (int i = 0; i < 1000 && !zygote->warm.forking; i++)
+                fx_settle(f, 10);
+        CHECK(zygote->warm.forking);
+        CHECK_INT(pidfd_send_signal(zygote->warm.forking->s.pidfd, SIGKILL, NULL, 0), ==, 0);
+        for (int i = 0; i < 1000 && (!f->answered || box_find(f->boxes, s.id)); i++)
+                fx_settle(f, 10);
+        CHECK_INT(f->status, <, 0);
+        CHECK(!zygote->warm.forking);
+        CHECK_INT(box_signal(zygote, SIGUSR1), ==, 0);
+        for (int i = 0; i < 1000 && zygote->warm.asked; i++)
+                fx_settle(f, 10);
+        CHECK(!zygote->warm.asked);
+        fx_free(f);
+}
