@@ -44,6 +44,12 @@ static const char *split(const char *text, char *host, size_t size)
         return str_eq(port, "80") || str_eq(port, "443") ? "" : port;
 }
 
+/* As in vault, '*' and '*.DOMAIN' stand for names: an address is allowed by being written out. */
+static bool is_address(const char *host)
+{
+        return *host == '[' || host[strspn(host, "0123456789.")] == 0;
+}
+
 static bool covers(const char *rule, const char *item)
 {
         char a[264], b[264];
@@ -53,7 +59,7 @@ static bool covers(const char *rule, const char *item)
                 return false;
         if (strcasecmp(a, b) == 0)
                 return true;
-        return a[0] == '*' &&
+        return a[0] == '*' && !is_address(b) &&
                (n == 1 || (a[1] == '.' && m > n - 1 && strcasecmp(a + 1, b + m - (n - 1)) == 0));
 }
 

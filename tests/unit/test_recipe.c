@@ -146,6 +146,18 @@ TEST(recipe_adds_no_host_to_what_builds_may_reach)
         REFUSED("{\"reach\":[\"pypi.org\\nallow evil\"]}", "not a host");
 }
 
+TEST(recipe_takes_no_address_for_a_name)
+{
+        const char *allow = site.allow;
+        site.allow = "*,192.0.2.9";
+        good("{\"reach\":[\"any.test\",\"192.0.2.9\"]}");
+        FORBIDDEN("{\"reach\":[\"10.0.0.5\"]}", "reach: builds may not reach");
+        FORBIDDEN("{\"reach\":[\"10.0.0.5:443\"]}", "reach: builds may not reach");
+        FORBIDDEN("{\"reach\":[\"[fd00::5]\"]}", "reach: builds may not reach");
+        FORBIDDEN("{\"mirrors\":{\"pip\":\"http://10.0.0.5/\"}}", "mirrors.pip: builds may");
+        site.allow = allow;
+}
+
 TEST(recipe_chooses_among_the_hosts_that_builds_may_reach)
 {
         good("{\"from\":\"oci:docker://r.docker.test/a\",\"mirrors\":{\"pip\":"
