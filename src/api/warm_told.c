@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #define TOLD_MAX 4096
+#define READS    16 /* at once: who never stops writing does not stop the role */
 
 static void close_pipe(int *fd, struct loop_io **io)
 {
@@ -25,11 +26,15 @@ static void keep_end(struct warm_process *p, const char *bytes, size_t n)
 static void read_pipe(struct warm_process *p, int *fd, struct loop_io **io, bool is_err)
 {
         char bytes[TOLD_MAX];
-        ssize_t n = 0;
-        while (*fd >= 0 && (n = read(*fd, bytes, sizeof bytes)) > 0)
-                if (is_err)
+        ssize_t n = 1;
+        if (*fd < 0)
+                return;
+        for (int i = 0; i < READS && n > 0; i++) {
+                n = read(*fd, bytes, sizeof bytes);
+                if (n > 0 && is_err)
                         keep_end(p, bytes, (size_t)n);
-        if (*fd >= 0 && n < 0 && (errno == EAGAIN || errno == EINTR))
+        }
+        if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
                 return;
         close_pipe(fd, io);
 }

@@ -68,6 +68,7 @@ struct fixture {
         bool query_silent;
         /* a test may take over */
         void (*on_create)(struct fixture *f, struct fake_box *b);
+        const char *out_from; /* what the outer end of stdout is; NULL: a pipe */
         const struct peer_handler *rag_handlers;
         void *rag_ctx;
 };
@@ -152,6 +153,10 @@ static inline void fake_create(void *ctx, struct peer_request *rq, const void *r
         int in[2], out[2], err[2];
         CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 &&
               pipe2(err, O_CLOEXEC) == 0);
+        if (f->out_from) {
+                auto_close int endless = open(f->out_from, O_RDONLY | O_CLOEXEC);
+                CHECK_INT(dup3(endless, out[0], O_CLOEXEC), ==, out[0]);
+        }
         b->in = in[0];
         b->out = out[1];
         b->err = err[1];

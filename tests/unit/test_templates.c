@@ -356,3 +356,20 @@ TEST(a_client_that_leaves_while_it_starts)
         CHECK_STR(state("py"), "ready");
         fixture_free(f);
 }
+
+static void on_create_noisy(struct fixture *x, struct fake_box *b)
+{
+        x->out_from = NULL;
+        on_create(x, b);
+}
+
+TEST(a_template_that_never_stops_writing_does_not_stop_the_api)
+{
+        up();
+        f->on_create = on_create_noisy;
+        f->out_from = "/dev/random";
+        post("{\"name\":\"noisy\"}", 201);
+        CHECK_INT(run_from("noisy"), ==, 201);
+        CHECK_STR(state("noisy"), "ready");
+        fixture_free(f);
+}
