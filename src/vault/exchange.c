@@ -142,7 +142,20 @@ static void on_request(void *ctx, const struct h1_head *h)
 
 /* ---- its response ---- */
 
-/* Another host, by https: it gets no key. */
+/* The same host: the path has to be one that the route allows. */
+static int lead_along(struct exchange *x, const char *path)
+{
+        char plain[TARGET_PATH_MAX];
+        size_t base = strlen(x->route.base), n = strcspn(path, "?#");
+        if (n < base || strncmp(path, x->route.base, base) != 0 ||
+            path_canonical(path + base, n - base, x->route.encoded_slash, plain) < 0 ||
+            route_allows(&x->route, x->method, plain) < 0)
+                return -EACCES;
+        x->location = xstrdup(path);
+        return 0;
+}
+
+/* By https: another host gets no key. */
 static int lead_away(struct exchange *x, const char *rest)
 {
         char host[HOST_TEXT_MAX + 1], text[300];
@@ -158,26 +171,14 @@ static int lead_away(struct exchange *x, const char *rest)
         if (host_canonical(text, host, &literal) < 0 || literal ||
             (colon && (str_to_u64(colon, &port) < 0 || port < 1 || port > 65535)))
                 return -EINVAL;
-        bool same = x->route.tls && str_eq(host, x->route.host) && port == x->route.port;
+        auto_free char *path = xasprintf("%s%s", rest[n] == '/' ? "" : "/", rest + n);
+        if (x->route.tls && str_eq(host, x->route.host) && port == x->route.port)
+                return lead_along(x, path); /* with the key: where the route leads, no further */
         snprintf(x->route.host, sizeof x->route.host, "%s", host);
         x->route.port = (uint16_t)port;
         x->route.tls = true;
-        if (!same)
-                x->route.secret[0] = x->route.form[0] = 0;
-        x->location = xasprintf("%s%s", rest[n] == '/' ? "" : "/", rest + n);
-        return 0;
-}
-
-/* The same host: the path has to be one that the route allows. */
-static int lead_along(struct exchange *x, const char *path)
-{
-        char plain[TARGET_PATH_MAX];
-        size_t base = strlen(x->route.base), n = strcspn(path, "?#");
-        if (n < base || strncmp(path, x->route.base, base) != 0 ||
-            path_canonical(path + base, n - base, x->route.encoded_slash, plain) < 0 ||
-            route_allows(&x->route, x->method, plain) < 0)
-                return -EACCES;
-        x->location = xstrdup(path);
+        x->route.secret[0] = x->route.form[0] = 0;
+        x->location = TAKE_PTR(path);
         return 0;
 }
 

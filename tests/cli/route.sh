@@ -19,6 +19,7 @@ routes:
   define:
     - anthropic upstream=https://localhost:$port
     - follow upstream=https://localhost:$port secret=follow as=bearer allow=GET+HEAD:/* redirect=follow
+    - narrow upstream=https://localhost:$port secret=follow as=bearer allow=GET:/away redirect=follow
     - pass upstream=https://localhost:$port allow=GET:/* redirect=pass
     - few upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages box_requests=2
     - dear upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages owner_usd=0.0035
@@ -75,6 +76,7 @@ is "one that does not exist as well" "$(box anthropic "curl -s -o /dev/null -w '
 has "asking for one that does not exist is refused" "$(p run --route none -- true 2>&1)" "there is no route 'none'"
 has "a redirect is 502" "$(p secret set follow <<<$key; box pass "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:3128/pass/v1/redirect")" 302
 is "a redirect is followed where the route says so" "$(box follow "curl -s http://127.0.0.1:3128/follow/away")" xxxxx
+is "but not to what the route does not allow on its own host" "$(box narrow "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:3128/narrow/away")" 302
 is "a name that the certificate has not is 502" "$(box broken "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:3128/broken/")" 502
 has "a host behind a route cannot be reached around it" \
         "$(p run --route anthropic --allow "localhost:$port" -- sh -c "curl -s -p --proxy http://127.0.0.1:3128 --noproxy '' http://localhost:$port/ -w '%{http_connect}'")" 403
