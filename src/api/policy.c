@@ -71,7 +71,7 @@ void policy_put(struct call *c)
         struct err err = {0};
         struct launch_spec spec = {.network = 0};
         struct launch_policy req = {.id = ""};
-        CLEANUP(buf_done) struct buf text;
+        CLEANUP(buf_done) struct buf text = {0};
         auto_json json_t *o = job_of_call(c, "sandbox", id);
         if (!o)
                 return;

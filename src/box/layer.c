@@ -56,7 +56,7 @@ int layers_open(struct box_host *h, struct err *err)
 int layer_have(const struct box_host *h, const char *key, uint64_t *ret_bytes, struct err *err)
 {
         char path[80];
-        CLEANUP(buf_done) struct buf b;
+        CLEANUP(buf_done) struct buf b = {0};
         int r = check_key(key, err);
         if (r < 0)
                 return r;

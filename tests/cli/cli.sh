@@ -5,6 +5,7 @@
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 export HOME=$dir
 unset XDG_RUNTIME_DIR XDG_STATE_HOME XDG_CONFIG_HOME
+export -n out err code # a long one would leave no room for the arguments of what is run
 out='' err='' code=0
 
 # shellcheck disable=SC2034  # the tests read them
