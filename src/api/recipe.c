@@ -14,7 +14,10 @@ static void hash_text(struct sha256 *h, const char *s)
         sha256_add(h, s, strlen(s) + 1);
 }
 
-static void make_key(const struct recipe *r, struct recipe_step *s, const char *below)
+/* Layers are shared: what a recipe keeps a step from reaching is part of what the step is, or who
+ * asks for less would leave it to others. */
+static void make_key(const struct recipe *r, struct recipe_step *s, const char *below,
+                     const char *reach)
 {
         struct sha256 h;
         unsigned char digest[SHA256_LEN];
@@ -24,6 +27,10 @@ static void make_key(const struct recipe *r, struct recipe_step *s, const char *
         hash_text(&h, s->script ? s->script : "");
         hash_text(&h, s->target);
         hash_text(&h, s->from);
+        if (reach) {
+                hash_text(&h, "reach");
+                hash_text(&h, reach);
+        }
         for (char *const *e = r->environment; !s->on_host && *e; e++)
                 hash_text(&h, *e);
         sha256_add(&h, s->input ? s->input : "", s->input_n);
@@ -138,7 +145,7 @@ int recipe_plan(const json_t *j, const struct recipe_site *site, struct recipe *
         }
         const char *below = r->base[0] ? r->base_key : r->host ? usr : "";
         for (i = 0; i < r->n; i++) {
-                make_key(r, &r->steps[i], below);
+                make_key(r, &r->steps[i], below, json_object_get(j, "reach") ? r->policy : NULL);
                 below = r->steps[i].key;
         }
         return 0;
@@ -161,7 +168,7 @@ void recipe_import(struct recipe *r, const char *id, bool oci)
                 s->from = "";
                 s->passing = true;
         }
-        make_key(r, s, id);
+        make_key(r, s, id, NULL);
         if (!oci)
                 return;
         s = recipe_add(r, "layers of the OCI image");
@@ -174,7 +181,7 @@ void recipe_import(struct recipe *r, const char *id, bool oci)
                 "umoci raw unpack --rootless --image /tmp/image:it /target\n");
         s->from = "target";
         s->on_host = true;
-        make_key(r, s, id);
+        make_key(r, s, id, NULL);
 }
 
 void recipe_done(struct recipe *r)

@@ -158,6 +158,25 @@ TEST(recipe_takes_no_address_for_a_name)
         site.allow = allow;
 }
 
+TEST(recipe_that_reaches_less_makes_layers_of_its_own)
+{
+        char all[65], none[65];
+        const char *steps = "\"steps\":[{\"kind\":\"run\",\"text\":\"fetch || true\"}]}";
+        auto_free char *plain = xasprintf("{%s", steps);
+        auto_free char *less = xasprintf("{\"reach\":[],%s", steps);
+        auto_free char *one = xasprintf("{\"reach\":[\"pypi.org\"],%s", steps);
+        good(plain);
+        snprintf(all, sizeof all, "%s", r.steps[r.n - 1].key);
+        good(less);
+        snprintf(none, sizeof none, "%s", r.steps[r.n - 1].key);
+        CHECK(!str_eq(all, none));
+        good(one);
+        CHECK(!str_eq(all, r.steps[r.n - 1].key));
+        CHECK(!str_eq(none, r.steps[r.n - 1].key));
+        good(plain);
+        CHECK_STR(r.steps[r.n - 1].key, all);
+}
+
 TEST(recipe_chooses_among_the_hosts_that_builds_may_reach)
 {
         good("{\"from\":\"oci:docker://r.docker.test/a\",\"mirrors\":{\"pip\":"
