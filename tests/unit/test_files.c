@@ -1,6 +1,7 @@
 #include "spawn.h"
 #include "base/limits.h"
 #include "link/files.h"
+#include <poll.h>
 
 /* The real program on a folder, and what it answered last. */
 struct volume {
