@@ -48,6 +48,7 @@ static void drop_box(struct vbox *b)
         while (b->flows)
                 cut(b->flows);
         policy_free(b->policy);
+        free(b->text);
         free(b);
 }
 
