@@ -39,7 +39,7 @@ p run -- true >/dev/null 2>&1 # the pool is full before we look
 sleep 2
 before=$(available)
 for i in $(seq "$n"); do
-        p sandbox create --name "idle$i" -- sleep 600 >/dev/null 2>&1 || exit 1
+        p sandbox create --memory 64M --name "idle$i" -- sleep 600 >/dev/null 2>&1 || exit 1
 done
 after=$(available)
 pss=$(pgrep -x sleep | while read -r pid; do awk '/^Pss_Anon:/ { print $2 }' "/proc/$pid/smaps_rollup"; done |
