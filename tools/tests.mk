@@ -9,6 +9,7 @@ FUZZ_SECONDS ?= 3600
 $(B)/tests/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(Q)echo "  CC $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/tests/test_seccomp_table.o: $(GEN)/seccomp_table.c
 $(B)/tests/test_%: $(B)/tests/test_%.o $(B)/tests/test.o $(ALL_ARCHIVES)
 	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(B)/tests/test.o -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
 .PRECIOUS: $(B)/tests/%.o
