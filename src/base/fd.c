@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 
 int fd_write_all(int fd, const void *p, size_t n)
 {
@@ -264,4 +265,66 @@ int64_t memfd_sealed_size(int fd)
         if (fstat(fd, &st) < 0)
                 return -errno;
         return st.st_size;
+}
+
+union passing {
+        char bytes[CMSG_SPACE(FD_PASS_MAX * sizeof(int))];
+        struct cmsghdr align;
+};
+
+int fd_send_with(int socket, const void *p, size_t n, const int *fds, size_t n_fds)
+{
+        union passing c = {{0}};
+        struct iovec io = {(void *)(uintptr_t)p, n};
+        struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1};
+        if (n_fds > FD_PASS_MAX)
+                return -E2BIG;
+        if (n_fds) {
+                m.msg_control = c.bytes;
+                m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+                struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+                h->cmsg_level = SOL_SOCKET;
+                h->cmsg_type = SCM_RIGHTS;
+                h->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+                memcpy(CMSG_DATA(h), fds, n_fds * sizeof(int));
+        }
+        return sendmsg(socket, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static size_t take_passed(struct msghdr *m, int *fds, size_t room)
+{
+        size_t taken = 0;
+        for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+                if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+                        continue;
+                for (size_t i = 0; i < (h->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+                        int fd;
+                        memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof fd);
+                        if (taken < room)
+                                fds[taken++] = fd;
+                        else
+                                close(fd);
+                }
+        }
+        return taken;
+}
+
+ssize_t fd_recv_with(int socket, void *p, size_t size, bool wait, int *fds, size_t *n_fds)
+{
+        union passing c;
+        struct iovec io = {p, size};
+        struct msghdr m = {.msg_iov = &io,
+                           .msg_iovlen = 1,
+                           .msg_control = c.bytes,
+                           .msg_controllen = sizeof c.bytes};
+        size_t room = *n_fds;
+        ssize_t n;
+        do
+                n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+        while (n < 0 && errno == EINTR);
+        *n_fds = 0;
+        if (n < 0)
+                return -errno;
+        *n_fds = take_passed(&m, fds, room);
+        return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }

@@ -30,3 +30,11 @@ MUST_CHECK int memfd_sealed(const char *name, const void *p, size_t n);
 /* Checks that fd is a memfd sealed against writing, growing and shrinking; its size, or negative.
  */
 MUST_CHECK int64_t memfd_sealed_size(int fd);
+
+/* One message with descriptors over a Unix socket that keeps messages apart. */
+#define FD_PASS_MAX 32
+MUST_CHECK int fd_send_with(int socket, const void *p, size_t n, const int *fds, size_t n_fds);
+/* *n_fds: room in fds, then how many came (close-on-exec); what does not fit is closed. Returns the
+ * bytes, 0 when the other end is gone; -EAGAIN unless `wait`; -EMSGSIZE: longer than size. */
+MUST_CHECK ssize_t fd_recv_with(int socket, void *p, size_t size, bool wait, int *fds,
+                                size_t *n_fds);

@@ -137,8 +137,8 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
 /* Begins to make one that is nobody's. */
 MUST_CHECK int box_make_ahead(struct boxes *all, struct pool_kind *kind, struct err *err);
 void box_hello(struct box *b, struct link_message *m);
-/* The main process that was forked from a template waits; was told to go. */
-void box_waiting(struct box *b);
+/* Init, or the process that was forked for it, waits for its command; the fork was told to go. */
+void box_made(struct box *b);
 void box_gone(struct box *b);
 void box_started(struct box *b, const struct link_message *m);
 /* Answers the asker with the error and kills what there is; the rest happens when it is dead. */

@@ -73,7 +73,7 @@ static void refuse(struct box *b, struct exec *e, const struct err *err)
         if (e->rq)
                 peer_fail_err(e->rq, err);
         e->rq = NULL;
-        if (e->started && box_exec_signal(b, e->id, SIGKILL) == 0)
+        if (e->started && !e->ended && box_exec_signal(b, e->id, SIGKILL) == 0)
                 return; /* its end comes as an event */
         drop_record(b, e->id);
         drop_pending(b, e);

@@ -66,7 +66,7 @@ static void release(struct box *b)
 /* Everything that has to be there is: init or the fork, and the copies in keep. */
 static void release_when_ready(struct box *b)
 {
-        bool main_waits = !b->j.parent[0] || (b->warm.forked && b->warm.waiting);
+        bool main_waits = !b->j.parent[0] || b->warm.waiting;
         if (b->hello && main_waits && b->keeping == 0)
                 release(b);
 }
@@ -313,6 +313,8 @@ void box_create(struct boxes *all, const char *asker, const struct launch_spec *
         b->rq = rq;
         b->keeping = 1;
         box_keep_init(b, on_kept);
+        if (!b->timer) /* one of the pool */
+                b->timer = loop_timer_add(all->c.loop, MAKING_MS, on_late, b);
         if (!b->tty)
                 keep_stdio(b);
         if (spec->profile == BOX_TEMPLATE) {
@@ -340,7 +342,7 @@ static int take_master(struct box *b, struct link_message *m, struct err *err)
         return r;
 }
 
-static void made(struct box *b)
+void box_made(struct box *b)
 {
         if (!b->spare) {
                 release_when_ready(b);
@@ -376,16 +378,13 @@ void box_hello(struct box *b, struct link_message *m)
         if (b->j.parent[0])
                 template_fork(b);
         else
-                made(b);
-}
-
-void box_waiting(struct box *b)
-{
-        made(b);
+                box_made(b);
 }
 
 static void answer(struct box *b)
 {
+        loop_timer_remove(b->timer);
+        b->timer = NULL;
         b->created.start_us = clock_boot_us() - b->received_us;
         b->j.result.start_us = b->created.start_us;
         if (b->rq)
@@ -399,8 +398,6 @@ static void answer(struct box *b)
 void box_started(struct box *b, const struct link_message *m)
 {
         struct err err = {0};
-        loop_timer_remove(b->timer);
-        b->timer = NULL;
         if (m->status < 0) {
                 b->j.stage = JOURNAL_MAKING;
                 err_set(&err, m->status, "%.*s", (int)m->body.len, m->body.data);

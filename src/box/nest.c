@@ -50,48 +50,6 @@ static int set_effective(uint32_t id)
         return !root && syscall(SYS_setresuid, -1, id, -1) < 0 ? -errno : 0;
 }
 
-/* Descriptors travel as the one thing in an otherwise empty message. */
-static int send_pidfd(int socket, const struct report *r, int pidfd)
-{
-        union {
-                char bytes[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } c = {{0}};
-        struct iovec io = {(void *)(uintptr_t)r, sizeof *r};
-        struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1};
-        if (pidfd >= 0) {
-                m.msg_control = c.bytes;
-                m.msg_controllen = sizeof c.bytes;
-                struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-                h->cmsg_level = SOL_SOCKET;
-                h->cmsg_type = SCM_RIGHTS;
-                h->cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(h), &pidfd, sizeof(int));
-        }
-        return sendmsg(socket, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-static int receive(int socket, struct report *ret, int *ret_pidfd)
-{
-        union {
-                char bytes[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } c;
-        struct iovec io = {ret, sizeof *ret};
-        struct msghdr m = {.msg_iov = &io,
-                           .msg_iovlen = 1,
-                           .msg_control = c.bytes,
-                           .msg_controllen = sizeof c.bytes};
-        ssize_t n;
-        do
-                n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
-        if (h && h->cmsg_type == SCM_RIGHTS)
-                memcpy(ret_pidfd, CMSG_DATA(h), sizeof(int));
-        return n == (ssize_t)sizeof *ret ? 0 : n < 0 ? -errno : -EPIPE;
-}
-
 /* Inside the template's namespaces, as its root: makes the process for its user, maps its ids.
  * Returns 0 in that process; in the maker itself it does not return. */
 static pid_t make(const struct nest *n, uint64_t flags, int socket)
@@ -121,7 +79,7 @@ static pid_t make(const struct nest *n, uint64_t flags, int socket)
                 r.code = ns_write_maps(host, &range, &range, false, &err);
         if (err.code)
                 snprintf(r.step, sizeof r.step, "%.47s", err_text(&err));
-        _exit(send_pidfd(socket, &r, pidfd) < 0);
+        _exit(fd_send_with(socket, &r, sizeof r, &pidfd, pidfd >= 0) < 0);
 }
 
 pid_t nest_fork(const struct nest *n, uint64_t flags, int cgroup,
@@ -148,11 +106,12 @@ pid_t nest_fork(const struct nest *n, uint64_t flags, int cgroup,
         if (pid < 0)
                 return pid;
         struct report r;
-        int got = receive(ours, &r, ret_pidfd);
+        size_t n_fds = 1;
+        ssize_t got = fd_recv_with(ours, &r, sizeof r, true, ret_pidfd, &n_fds);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
-        if (got < 0)
-                return err_sys(err, got, "the template's namespaces");
+        if (got != (ssize_t)sizeof r)
+                return err_sys(err, got < 0 ? (int)got : -EPIPE, "the template's namespaces");
         if (r.code == 0)
                 r.code = nest_pid_of(*ret_pidfd, &pid, NULL, err);
         else

@@ -47,58 +47,22 @@ int warm_open(struct warm *w, uint32_t owner, bool rootful, struct err *err)
 
 /* ---- messages ---- */
 
-static int send_with(int socket, const void *p, size_t size, const int *fds, size_t n)
-{
-        union {
-                char bytes[CMSG_SPACE(WARM_FDS_MAX * sizeof(int))];
-                struct cmsghdr align;
-        } c = {{0}};
-        struct iovec io = {(void *)(uintptr_t)p, size};
-        struct msghdr m = {.msg_iov = &io,
-                           .msg_iovlen = 1,
-                           .msg_control = c.bytes,
-                           .msg_controllen = CMSG_SPACE(n * sizeof(int))};
-        struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-        h->cmsg_level = SOL_SOCKET;
-        h->cmsg_type = SCM_RIGHTS;
-        h->cmsg_len = CMSG_LEN(n * sizeof(int));
-        memcpy(CMSG_DATA(h), fds, n * sizeof(int));
-        return sendmsg(socket, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 /* From inside: -EPROTO for anything that is not one whole answer. */
 static int receive(int socket, struct warm_answer *ret, int *ret_fd)
 {
-        union {
-                char bytes[CMSG_SPACE(WARM_FDS_MAX * sizeof(int))];
-                struct cmsghdr align;
-        } c;
-        struct iovec io = {ret, sizeof *ret};
-        struct msghdr m = {.msg_iov = &io,
-                           .msg_iovlen = 1,
-                           .msg_control = c.bytes,
-                           .msg_controllen = sizeof c.bytes};
-        ssize_t n = recvmsg(socket, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-        if (n < 0)
-                return -errno;
-        for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
-                for (size_t i = 0;
-                     h->cmsg_type == SCM_RIGHTS && i < (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-                     i++) {
-                        int fd;
-                        memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof fd);
-                        if (*ret_fd < 0)
-                                *ret_fd = fd;
-                        else
-                                close(fd);
-                }
-        if (n == 0)
-                return -EPIPE;
+        size_t n_fds = 1;
+        ssize_t n = fd_recv_with(socket, ret, sizeof *ret, false, ret_fd, &n_fds);
+        if (n <= 0)
+                return n == 0 ? -EPIPE : n == -EMSGSIZE ? -EPROTO : (int)n;
+        if (n != (ssize_t)sizeof *ret)
+                return -EPROTO;
         ret->step[sizeof ret->step - 1] = 0;
         for (char *s = ret->step; *s; s++)
                 if (*s < ' ' || *s > '~')
                         *s = '?'; /* it goes into an error's text */
-        return n == (ssize_t)sizeof *ret && !(m.msg_flags & MSG_TRUNC) ? 0 : -EPROTO;
+        if (ret->error > 0 || ret->error <= -4096)
+                ret->error = -EIO;
+        return 0;
 }
 
 /* ---- the template ---- */
@@ -213,7 +177,7 @@ void template_fork(struct box *b)
                 rq = (struct warm_fork){
                         .kind = WARM_FORK, .uid = BOX_UID, .n_filter = (uint32_t)f->len};
                 memcpy(rq.filter, f->program, f->len * sizeof *f->program);
-                r = send_with(t->warm.socket, &rq, sizeof rq, fds, n);
+                r = fd_send_with(t->warm.socket, &rq, sizeof rq, fds, n);
                 if (r < 0)
                         err_sys(&err, r, "asking the template");
         }
@@ -244,20 +208,25 @@ static int check_place(const struct box *b, pid_t pid, struct err *err)
         return 0;
 }
 
+/* One filter more than init has: those of launch, the template's, its own. Which one it put on the
+ * kernel does not say; the template's bounds it in any case. */
 static int check_main(const struct box *b, struct err *err)
 {
-        struct caps_status s;
+        struct caps_status s, init;
         pid_t pid;
         int r = nest_pid_of(b->warm.main_pidfd, &pid, NULL, err);
         if (r == 0)
                 r = check_place(b, pid, err);
         if (r == 0)
                 r = caps_read(pid, &s);
+        if (r == 0)
+                r = caps_read(b->s.pid, &init);
         if (r < 0)
                 return err->code ? r : err_sys(err, r, "status of the fork");
         uint32_t uid = SLOT_BASE + b->j.slot * SLOT_SIZE + BOX_UID;
         if (s.inheritable | s.permitted | s.effective | s.bounding | s.ambient || !s.no_new_privs ||
-            s.seccomp != 2 || s.uid != uid || s.gid != uid)
+            s.seccomp != 2 || s.filters != init.filters + !!init.filters || s.uid != uid ||
+            s.gid != uid)
                 return err_set(err, -EPERM, "the fork is not locked down; it was not started");
         return 0;
 }
@@ -279,13 +248,11 @@ static void child_ready(void *ctx, uint32_t events UNUSED)
         if (r < 0) {
                 err_sys(&err, r, "the forked process");
         } else if (a.error) {
-                err_set(&err, a.error < 0 && a.error > -4096 ? a.error : -EIO,
-                        "in the fork, %s: %s", a.step, errno_text(a.error));
+                err_set(&err, a.error, "in the fork, %s: %s", a.step, errno_text(a.error));
         } else if (a.kind == WARM_WAITING && !b->warm.waiting) {
                 b->warm.waiting = true;
-                if (!b->warm.forked || check_main(b, &err) == 0) {
-                        if (b->warm.forked)
-                                box_waiting(b);
+                if (check_main(b, &err) == 0) {
+                        box_made(b);
                         return;
                 }
         } else if (a.kind == WARM_GONE && b->j.stage == JOURNAL_RUNNING && b->rq) {
@@ -301,26 +268,22 @@ static void forked(struct box *t, const struct warm_answer *a, int *pidfd)
 {
         struct box *b = t->warm.forking;
         struct err err = {0};
+        pid_t pid;
         t->warm.forking = NULL;
         t->warm.asked = false;
         if (!b)
                 return; /* it did not live to see it; the fork ends with its namespaces */
-        int r = a->error || *pidfd < 0
-                        ? err_set(&err, a->error < 0 && a->error > -4096 ? a->error : -EIO,
-                                  "fork of the template, %s: %s", a->step, errno_text(a->error))
-                        : 0;
+        int code = a->error ? a->error : *pidfd < 0 ? -EIO : 0;
+        int r = code ? err_set(&err, code, "fork of the template, %s: %s", a->step,
+                               errno_text(code))
+                     : 0;
         if (r == 0) {
                 b->warm.main_pidfd = TAKE_FD(*pidfd);
-                r = nest_pid_of(b->warm.main_pidfd, &b->warm.main_pid, &b->warm.inner_pid, &err);
+                r = nest_pid_of(b->warm.main_pidfd, &pid, &b->warm.inner_pid, &err);
         }
         b->j.parent_pid = (uint32_t)a->pid;
-        b->warm.forked = r == 0;
-        if (r == 0 && b->warm.waiting)
-                r = check_main(b, &err);
         if (r < 0)
                 box_fail(b, &err);
-        else if (b->warm.waiting)
-                box_waiting(b);
         else
                 b->warm.io = loop_io_add(t->all->c.loop, b->warm.socket, EPOLLIN, child_ready, b);
 }
@@ -368,7 +331,7 @@ int template_go(struct box *b, struct err *err)
         memcpy(go.workdir, b->start.workdir, sizeof go.workdir);
         for (uint32_t i = 0; i < b->start.n_writable; i++)
                 memcpy(go.writable[i], b->start.writable[i].path, sizeof go.writable[i]);
-        int r = send_with(b->warm.socket, &go, sizeof go, &b->command, 1);
+        int r = fd_send_with(b->warm.socket, &go, sizeof go, &b->command, 1);
         return r < 0 ? err_sys(err, r, "the forked process") : 0;
 }
 

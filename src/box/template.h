@@ -14,7 +14,7 @@ MUST_CHECK int template_nest(const struct box *t, uint32_t slot, struct nest *re
 void template_nest_close(struct nest *n);
 /* How many sandboxes of it run, those of the pool not counted. */
 size_t template_children(const struct box *t);
-/* The sandbox has said HELLO: its main process is to be forked into it. box_waiting or box_fail. */
+/* The sandbox has said HELLO: its main process is to be forked into it. box_made or box_fail. */
 void template_fork(struct box *b);
 /* Sends GO; the answer ends in box_gone or box_fail. */
 MUST_CHECK int template_go(struct box *b, struct err *err);

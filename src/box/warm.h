@@ -10,12 +10,12 @@ struct loop_io;
 struct warm {
         int socket; /* to the zygote, or to the child; -1 */
         struct loop_io *io;
-        int inner;                    /* the other end, until init or the zygote has it */
-        struct box *forking;          /* template: the one that FORK is for; NULL: it has gone */
-        bool ready, wanted;           /* template: the imports are done; it fills its pool */
-        bool asked;                   /* template: a FORK is not answered */
-        bool queued, forked, waiting; /* child: how far its main process is */
-        pid_t main_pid, inner_pid;    /* child: its main process, for us and in the sandbox */
+        int inner;            /* the other end, until init or the zygote has it */
+        struct box *forking;  /* template: the one that FORK is for; NULL: it has gone */
+        bool ready, wanted;   /* template: the imports are done; it fills its pool */
+        bool asked;           /* template: a FORK is not answered */
+        bool queued, waiting; /* child: the template is busy; its main process waits for GO */
+        pid_t inner_pid;      /* child: its main process, as the sandbox counts */
         int main_pidfd;
 };
 

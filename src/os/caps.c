@@ -67,7 +67,7 @@ int caps_read(int pid, struct caps_status *ret)
                 return -errno;
         text[n] = 0;
         struct caps_status s = {0};
-        uint64_t nnp = 0, mode = 0, uid = 0, gid = 0;
+        uint64_t nnp = 0, mode = 0, uid = 0, gid = 0, filters = 0;
         if (field(text, "\nCapInh:\t", 16, &s.inheritable) < 0 ||
             field(text, "\nCapPrm:\t", 16, &s.permitted) < 0 ||
             field(text, "\nCapEff:\t", 16, &s.effective) < 0 ||
@@ -77,6 +77,8 @@ int caps_read(int pid, struct caps_status *ret)
             field(text, "\nSeccomp:\t", 10, &mode) < 0 || field(text, "\nUid:\t", 10, &uid) < 0 ||
             field(text, "\nGid:\t", 10, &gid) < 0)
                 return -EPROTO;
+        if (field(text, "\nSeccomp_filters:\t", 10, &filters) == 0)
+                s.filters = (uint32_t)filters;
         s.no_new_privs = (uint32_t)nnp;
         s.seccomp = (uint32_t)mode;
         s.uid = (uint32_t)uid;

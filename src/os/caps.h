@@ -19,5 +19,6 @@ MUST_CHECK int caps_drop(struct err *err);
 struct caps_status {
         uint64_t inheritable, permitted, effective, bounding, ambient;
         uint32_t no_new_privs, seccomp, uid, gid;
+        uint32_t filters; /* of system calls; 0: a kernel before 5.9 does not say */
 };
 MUST_CHECK int caps_read(int pid, struct caps_status *ret);

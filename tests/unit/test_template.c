@@ -15,16 +15,13 @@ static struct fixture *warm_fixture(void)
         return fx_new();
 }
 
-/* A template of those modules ("NAME NAME"), ready. */
-static struct launch_spec warm_python(struct fixture *f, const char *modules)
+/* A template that a shell command becomes, ready. */
+static struct launch_spec warm_command(struct fixture *f, const char *command)
 {
-        char command[512];
         struct launch_spec s = fx_spec();
         s.profile = BOX_TEMPLATE;
         f->exited = false;
         s.wall_ms = 0;
-        snprintf(command, sizeof command,
-                 "exec python3 /.paddock/warm/python.py /.paddock/warm/libwarm.so %s", modules);
         const char *argv[] = {"sh", "-c", command, NULL};
         if (fx_create(f, &s, argv) < 0)
                 test_failed(__FILE__, __LINE__, "template: %s", f->error);
@@ -39,6 +36,15 @@ static struct launch_spec warm_python(struct fixture *f, const char *modules)
         for (int i = 0; i < 3; i++)
                 close(f->stdio[i]);
         return s;
+}
+
+/* A template of those modules ("NAME NAME"), ready. */
+static struct launch_spec warm_python(struct fixture *f, const char *modules)
+{
+        char command[512];
+        snprintf(command, sizeof command,
+                 "exec python3 /.paddock/warm/python.py /.paddock/warm/libwarm.so %s", modules);
+        return warm_command(f, command);
 }
 
 static struct outcome *python(struct fixture *f, const struct launch_spec *template,
@@ -176,6 +182,26 @@ TEST(a_fork_is_as_locked_down_as_any_command)
         }
         fx_free(f);
 }
+
+#ifdef __x86_64__
+/* The warm library with its seccomp(2) made a getpid(2): a fork that has only the filter of the
+ * template, and says that all went well. */
+TEST(a_fork_that_skips_its_own_filter_is_not_started)
+{
+        struct fixture *f = warm_fixture();
+        struct launch_spec t = warm_command(
+                f, "python3 -c \"b = open('/.paddock/warm/libwarm.so', 'rb').read(); "
+                   "old = bytes((0xbf, 0x3d, 1, 0, 0)); assert b.count(old) == 1; "
+                   "open('/tmp/w.so', 'wb').write(b.replace(old, bytes((0xbf, 39, 0, 0, 0))))\" "
+                   "&& exec python3 /.paddock/warm/python.py /tmp/w.so json");
+        const char *argv[] = {"python3", "-c", "print('ran')", NULL};
+        struct launch_spec s = fx_spec();
+        memcpy(s.template, t.id, sizeof s.template);
+        CHECK_INT(fx_create(f, &s, argv), <, 0);
+        CHECK_CONTAINS(f->error, "not locked down");
+        fx_free(f);
+}
+#endif
 
 TEST(limits_volumes_and_names_reach_a_fork_that_waited)
 {
