@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define RATES 32 /* owners whose creates of this second are counted */
+#define RATES 256 /* owners whose creates of this second are counted */
 
 struct ticket {
         struct admission *q;
@@ -141,6 +141,8 @@ static void answer(struct ticket *t, int status, const struct err *err)
         fn(ctx, status, err);
 }
 
+/* One that the host has no room for yet is waited for, not passed by smaller ones: else a large one
+ * would never have its turn. Its deadline bounds that. */
 static void run_queue(struct admission *q)
 {
         struct ticket *t;
@@ -211,11 +213,25 @@ void admission_drain(struct api *a)
 
 /* ---- asking ---- */
 
+/* Its own, or the one that was not used for longest: so one owner never resets another's of the
+ * same second while fewer than RATES ask in it. */
+static struct rate *rate_of(struct admission *q, int64_t owner)
+{
+        struct rate *oldest = q->rates;
+        for (struct rate *r = q->rates; r < q->rates + RATES; r++) {
+                if (r->owner == owner && r->n)
+                        return r;
+                if (r->second < oldest->second)
+                        oldest = r;
+        }
+        return oldest;
+}
+
 static bool too_fast(struct admission *q, int64_t owner)
 {
         uint64_t max = api_setting_u64(q->api, "limits.owner_creates");
         uint64_t second = clock_boot_ms() / 1000;
-        struct rate *r = &q->rates[(uint64_t)owner % RATES];
+        struct rate *r = rate_of(q, owner);
         if (r->owner != owner || r->second != second)
                 *r = (struct rate){.owner = owner, .second = second};
         return ++r->n > max && max;

@@ -152,6 +152,18 @@ TEST(admission_creates_a_second)
         fixture_free(f);
 }
 
+TEST(admission_owners_do_not_reset_each_other)
+{
+        up("limits.owner_creates", "2");
+        int refused = 0;
+        for (int i = 0; i < 16; i++) { /* eight of each */
+                want(&asked[i], i % 2 ? 7 : 7 + 256, 0);
+                refused += asked[i].status == -EAGAIN;
+        }
+        CHECK_INT(refused, >=, 4);
+        fixture_free(f);
+}
+
 TEST(admission_counts_again_after_a_restart_of_the_api)
 {
         up("limits.memory", "1073741824");
