@@ -223,9 +223,9 @@ static struct httpd *server_for(struct api *a, const struct sockaddr_storage *ow
                 return a->http;
         if (tls && !a->https)
                 a->https = httpd_new_tls(a->env.loop, &http_ops, a, buf_text(&a->tls_cert),
-                                         buf_text(&a->tls_key));
+                                         buf_text(&a->tls_key), err);
         if (tls && !a->https)
-                err_set(err, -EINVAL, "http.tls_cert and http.tls_key are no usable pair");
+                err_wrap(err, -EINVAL, "http.tls_cert, http.tls_key");
         if (tls)
                 return a->https;
         if (is_private(own) || api_setting_bool(a, "http.behind_proxy"))

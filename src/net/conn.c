@@ -24,6 +24,12 @@ struct conn {
 
 static void ready(void *ctx, uint32_t events);
 
+/* The transport's own end waits until the socket takes it. */
+static bool shut_waits(const struct conn *c)
+{
+        return c->shut && !c->shut_done && c->ops && c->ops->shut;
+}
+
 /* What there is to wait for. */
 static uint32_t wanted(const struct conn *c)
 {
@@ -32,7 +38,7 @@ static uint32_t wanted(const struct conn *c)
                 return 0;
         if (!c->ended && c->in.len < CONN_IN_MAX)
                 e |= c->read_wants;
-        if (c->out.len)
+        if (c->out.len || shut_waits(c))
                 e |= c->write_wants;
         return e;
 }
@@ -106,6 +112,11 @@ static void end_writing(struct conn *c)
 {
         if (!c->shut || c->shut_done || c->out.len || c->broken)
                 return;
+        int r = shut_waits(c) ? c->ops->shut(c->t) : 0;
+        if (r == -EAGAIN) {
+                c->write_wants = c->ops->wants(c->t);
+                return;
+        }
         c->shut_done = true;
         shutdown(c->fd, SHUT_WR);
 }
@@ -151,7 +162,7 @@ static void shrink(const struct conn *c, struct buf *b, size_t max)
 static void ready(void *ctx, uint32_t events)
 {
         struct conn *c = ctx;
-        if (c->out.len && (events & (c->write_wants | EPOLLERR)))
+        if ((c->out.len || shut_waits(c)) && (events & (c->write_wants | EPOLLERR)))
                 drain(c);
         if (!c->ended && c->in.len < CONN_IN_MAX)
                 fill(c);
@@ -308,4 +319,5 @@ void conn_shut(struct conn *c)
 {
         c->shut = true;
         end_writing(c);
+        arm(c);
 }

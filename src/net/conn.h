@@ -29,7 +29,9 @@ typedef void (*conn_fn)(void *ctx);
 struct conn_transport {
         ssize_t (*read)(void *t, void *p, size_t n);
         ssize_t (*write)(void *t, const void *p, size_t n);
-        /* What the last -EAGAIN of either waits for: EPOLLIN or EPOLLOUT. */
+        /* Says the end to the other side, after the last write: 0, -EAGAIN, or an error. May be NULL. */
+        int (*shut)(void *t);
+        /* What the last -EAGAIN of any waits for: EPOLLIN or EPOLLOUT. */
         uint32_t (*wants)(void *t);
         void (*free)(void *t);
 };

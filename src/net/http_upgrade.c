@@ -17,10 +17,6 @@ static void on_upgrade(void *ctx, struct MHD_Connection *c UNUSED, void *req_ctx
 
 void http_upgrade(struct http_req *rq, const char *protocol, http_upgrade_fn fn, void *ctx)
 {
-        if (rq->h->cert) { /* the library would carry it in pieces of four bytes */
-                http_fail(rq, -EINVAL, "%s is not to be had over TLS of our own", protocol);
-                return;
-        }
         rq->upgrade_fn = fn;
         rq->upgrade_ctx = ctx;
         struct MHD_Response *r = MHD_create_response_for_upgrade(on_upgrade, rq);

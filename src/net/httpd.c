@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/httpd_impl.h"
+#include "net/tls.h"
 #include <assert.h>
 #include <stdio.h>
 
@@ -87,7 +88,7 @@ static void library_ready(void *ctx, uint32_t events UNUSED)
 
 size_t httpd_busy(const struct httpd *h)
 {
-        return h->n_requests;
+        return h->n_requests + http_fronts_busy(h);
 }
 
 /* ---- one request through the library's callbacks ---- */
@@ -317,57 +318,34 @@ static size_t unescape(void *ctx UNUSED, struct MHD_Connection *c UNUSED, char *
         return (size_t)(out - s);
 }
 
-static void free_texts(struct httpd *h)
-{
-        if (h->key)
-                explicit_bzero(h->key, strlen(h->key));
-        free(h->key);
-        free(h->cert);
-}
-
-static int start(struct httpd *h)
-{
-        unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
-        struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, h->cert},
-                                       {MHD_OPTION_HTTPS_MEM_KEY, 0, h->key},
-                                       {MHD_OPTION_END, 0, NULL}};
-        struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-        h->daemon = MHD_start_daemon(
-                flags | (h->cert ? MHD_USE_TLS : MHD_ALLOW_UPGRADE), 0, NULL, NULL, on_access, h,
-                MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
-                http_on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-                MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
-                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT,
-                1, MHD_OPTION_ARRAY, h->cert ? tls : plain, MHD_OPTION_END);
-        if (!h->daemon)
-                return -EINVAL;
-        int fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-        h->io = loop_io_add(h->loop, fd, EPOLLIN, library_ready, h);
-        return 0;
-}
-
 struct httpd *httpd_new(struct loop *l, const struct httpd_ops *ops, void *ctx)
 {
         struct httpd *h = xcalloc(1, sizeof *h);
         *h = (struct httpd){.loop = l, .ops = ops, .ctx = ctx};
-        int r = start(h);
-        assert(r == 0); /* only for want of memory or descriptors, at the very start */
+        h->daemon = MHD_start_daemon(
+                MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                        MHD_ALLOW_UPGRADE,
+                0, NULL, NULL, on_access, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+                MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, h, MHD_OPTION_UNESCAPE_CALLBACK,
+                unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT,
+                1, MHD_OPTION_END);
+        assert(h->daemon); /* only for want of memory or descriptors, at the very start */
+        int fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+        h->io = loop_io_add(h->loop, fd, EPOLLIN, library_ready, h);
         return h;
 }
 
 struct httpd *httpd_new_tls(struct loop *l, const struct httpd_ops *ops, void *ctx,
-                            const char *cert_pem, const char *key_pem)
+                            const char *cert_pem, const char *key_pem, struct err *err)
 {
-        struct httpd *h = xcalloc(1, sizeof *h);
-        *h = (struct httpd){.loop = l, .ops = ops, .ctx = ctx};
-        h->cert = xstrdup(cert_pem);
-        h->key = xstrdup(key_pem);
-        if (start(h) == 0)
-                return h;
-        free_texts(h);
-        free(h);
-        return NULL;
+        struct tls_context *tls;
+        if (tls_context_server(cert_pem, key_pem, &tls, err) < 0)
+                return NULL;
+        struct httpd *h = httpd_new(l, ops, ctx);
+        h->tls = tls;
+        return h;
 }
 
 void httpd_free(struct httpd *h)
@@ -385,6 +363,7 @@ void httpd_free(struct httpd *h)
         loop_timer_remove(h->tick);
         loop_timer_remove(h->soon);
         MHD_stop_daemon(h->daemon);
-        free_texts(h);
+        http_fronts_free(h);
+        http_arrivals_free(h);
         free(h);
 }

@@ -28,6 +28,7 @@ struct http_peer {
         bool is_unix;
         bool is_loopback;  /* TCP from this machine */
         uint32_t uid;      /* is_unix: of the process that connected (SO_PEERCRED) */
+        bool is_tls;       /* what comes was encrypted up to this process */
         uint16_t own_port; /* TCP: the port of ours that it connected to */
 };
 
@@ -38,15 +39,16 @@ struct httpd_ops {
 
 /* Never NULL. */
 struct httpd *httpd_new(struct loop *l, const struct httpd_ops *ops, void *ctx);
-/* The same over TLS: certificate chain and key as PEM texts, which are copied. NULL when they are
- * not usable. It has no http_upgrade: that is answered with 400. */
+/* The same with all its listeners over TLS: certificate chain and key as PEM texts. NULL when they
+ * are not usable. */
 struct httpd *httpd_new_tls(struct loop *l, const struct httpd_ops *ops, void *ctx,
-                            const char *cert_pem, const char *key_pem);
+                            const char *cert_pem, const char *key_pem, struct err *err);
 void httpd_listen(struct httpd *h, int fd); /* owns fd */
 /* Most connections of one uid on Unix sockets: one more is answered 429 and closed. 0: no limit. */
 void httpd_share(struct httpd *h, size_t max_of_uid);
 void httpd_stop_accepting(struct httpd *h); /* closes the listeners */
-size_t httpd_busy(const struct httpd *h);   /* requests that are not over */
+/* Requests that are not over, and answers in TLS that are not sent. */
+size_t httpd_busy(const struct httpd *h);
 /* Ends every connection; NULL is fine. Upgraded sockets were given away and stay. */
 void httpd_free(struct httpd *h);
 

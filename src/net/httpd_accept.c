@@ -73,6 +73,46 @@ void http_accept_again(struct httpd *h)
                         pause_accepting(li, false);
 }
 
+/* ---- who a connection is of, from its socket's acceptance until the library tells of it ---- */
+
+struct http_arrival {
+        struct http_arrival *next;
+        int fd;
+        struct http_peer peer;
+};
+
+static bool arrived(struct httpd *h, int fd, struct http_peer *ret)
+{
+        struct http_arrival **at = &h->arrivals, *a;
+        while (*at && (*at)->fd != fd)
+                at = &(*at)->next;
+        a = *at;
+        if (!a)
+                return false;
+        *at = a->next;
+        *ret = a->peer;
+        free(a);
+        return true;
+}
+
+void http_arrive(struct httpd *h, int fd, const struct http_peer *peer)
+{
+        struct http_peer old;
+        (void)arrived(h, fd, &old); /* one that the library closed unseen */
+        struct http_arrival *a = xcalloc(1, sizeof *a);
+        *a = (struct http_arrival){.next = h->arrivals, .fd = fd, .peer = *peer};
+        h->arrivals = a;
+}
+
+void http_arrivals_free(struct httpd *h)
+{
+        while (h->arrivals) {
+                struct http_arrival *a = h->arrivals;
+                h->arrivals = a->next;
+                free(a);
+        }
+}
+
 void http_on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
                         enum MHD_ConnectionNotificationCode code)
 {
@@ -80,7 +120,7 @@ void http_on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
         h->calls++;
         if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
                 const struct http_peer *gone = *socket_ctx;
-                h->n_tcp -= !gone->is_unix;
+                h->n_tcp -= !gone->is_unix && !gone->is_tls;
                 if (gone->is_unix)
                         http_share_count(h, gone->uid, false);
                 free(*socket_ctx);
@@ -90,10 +130,12 @@ void http_on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
                 return;
         }
         struct http_peer *p = xcalloc(1, sizeof *p);
-        read_peer(MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, p);
+        if (!arrived(h, MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+                     p))
+                p->uid = UINT32_MAX; /* nobody's */
         *socket_ctx = p;
         h->n_connections++;
-        h->n_tcp += !p->is_unix;
+        h->n_tcp += !p->is_unix && !p->is_tls; /* a TLS front counts itself */
         if (p->is_unix)
                 http_share_count(h, p->uid, true);
 }
@@ -130,6 +172,13 @@ static void accept_ready(void *ctx, uint32_t events UNUSED)
                         http_share_refuse(fd);
                         continue;
                 }
+                struct http_peer peer;
+                read_peer(fd, &peer);
+                if (h->tls) {
+                        http_front(h, fd, &peer);
+                        continue;
+                }
+                http_arrive(h, fd, &peer);
                 /* The library closes fd also when it refuses. */
                 if (MHD_add_connection(h->daemon, fd, (struct sockaddr *)&addr, n) != MHD_YES)
                         log_warn("http.refused", kv("reason", errno_text(errno)));

@@ -1,5 +1,5 @@
-/* httpd_impl.h - what httpd.c (the life of a request), httpd_accept.c (connections), http_reply.c
- * (answers) and http_upgrade.c share. Nobody else includes it. */
+/* httpd_impl.h - what httpd.c (the life of a request), httpd_accept.c (connections), http_tls.c
+ * (those in TLS), http_reply.c (answers) and http_upgrade.c share. Nobody else includes it. */
 #pragma once
 #include "base/buf.h"
 #include "base/id.h"
@@ -28,13 +28,16 @@ struct httpd {
         struct http_listener *listeners;
         struct http_req *requests; /* that are not over */
         size_t n_connections, n_tcp, n_requests;
-        size_t share_max;          /* connections of one uid; 0 no limit */
-        struct http_share *shares; /* by uid */
+        size_t share_max;              /* connections of one uid; 0 no limit */
+        struct http_share *shares;     /* by uid */
+        struct http_arrival *arrivals; /* accepted, not yet told of by the library */
+        struct tls_context *tls;       /* NULL: plain */
+        struct http_front *fronts;     /* connections that are decoded before the library */
+        size_t n_handshakes;           /* of them, not over yet */
         bool stopping;
         bool resting;         /* `soon` is REST_MS away, not at once */
         unsigned idle_turns;  /* since the library last called us */
         uint64_t calls, seen; /* of the library's callbacks; those before the last turn */
-        char *cert, *key;     /* TLS: PEM texts, which the library borrows; NULL: plain */
 };
 
 /* httpd_share.c */
@@ -95,5 +98,13 @@ void http_answer(struct http_req *rq, int status, const char *type, struct MHD_R
 /* httpd_accept.c */
 void http_on_connection(void *ctx, struct MHD_Connection *c, void **socket_ctx,
                         enum MHD_ConnectionNotificationCode code);
+/* Who is at the far end of a descriptor that the library is about to get. */
+void http_arrive(struct httpd *h, int fd, const struct http_peer *peer);
+void http_arrivals_free(struct httpd *h);
 bool http_any_paused(const struct httpd *h);
 void http_accept_again(struct httpd *h);
+
+/* http_tls.c: takes fd over. */
+void http_front(struct httpd *h, int fd, const struct http_peer *peer);
+size_t http_fronts_busy(const struct httpd *h); /* with bytes on their way to the client */
+void http_fronts_free(struct httpd *h);

@@ -1,17 +1,14 @@
 #include "net/tls.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "net/tls_impl.h"
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
 #define CA_MAX (8u << 20)
 
-struct tls_context {
-        SSL_CTX *ctx;
-};
 struct tls {
         SSL *ssl;
         uint32_t wants;
@@ -37,6 +34,15 @@ static int add_authorities(SSL_CTX *ctx, int fd, struct err *err)
         return n ? 0 : err_set(err, -EINVAL, "certificate authorities: no certificate in the file");
 }
 
+void tls_set_common(SSL_CTX *ctx)
+{
+        SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+        SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                      SSL_MODE_RELEASE_BUFFERS);
+        SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+}
+
 int tls_context_new(int ca_fd, struct tls_context **ret, struct err *err)
 {
         CLEANUP(tls_context_freep) struct tls_context *c = xcalloc(1, sizeof *c);
@@ -44,14 +50,9 @@ int tls_context_new(int ca_fd, struct tls_context **ret, struct err *err)
         c->ctx = SSL_CTX_new(TLS_client_method());
         if (!c->ctx)
                 return err_set(err, -ENOMEM, "TLS");
-        SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION);
         SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
-        SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                         SSL_MODE_RELEASE_BUFFERS);
-        SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+        tls_set_common(c->ctx);
         SSL_CTX_set_alpn_protos(c->ctx, alpn, sizeof alpn - 1);
-        SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
         /* One file, not OpenSSL's directory of hashes: it is the one that the jail shows. */
         if (SSL_CTX_load_verify_file(c->ctx, "/etc/ssl/certs/ca-certificates.crt") != 1)
                 ERR_clear_error(); /* a host without: only those of ca_fd count */
@@ -82,6 +83,24 @@ void *tls_new(struct tls_context *c, int fd, const char *host)
         }
         SSL_set_connect_state(t->ssl);
         return t;
+}
+
+void *tls_accept(struct tls_context *c, int fd)
+{
+        struct tls *t = xcalloc(1, sizeof *t);
+        t->ssl = SSL_new(c->ctx);
+        if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1) {
+                SSL_free(t->ssl);
+                free(t);
+                return NULL;
+        }
+        SSL_set_accept_state(t->ssl);
+        return t;
+}
+
+bool tls_agreed(const void *t)
+{
+        return SSL_is_init_finished(((const struct tls *)t)->ssl);
 }
 
 static void note_error(struct tls *t)
@@ -136,6 +155,16 @@ static ssize_t tls_write(void *ctx, const void *p, size_t n)
         return r > 0 ? r : outcome(t, r, false);
 }
 
+/* The other side is told that nothing was cut off. */
+static int tls_shut(void *ctx)
+{
+        struct tls *t = ctx;
+        ERR_clear_error();
+        errno = 0;
+        int r = SSL_is_init_finished(t->ssl) ? SSL_shutdown(t->ssl) : 0;
+        return r >= 0 ? 0 : (int)outcome(t, r, false);
+}
+
 static uint32_t tls_wants(void *ctx)
 {
         return ((struct tls *)ctx)->wants;
@@ -153,4 +182,6 @@ const char *tls_error(const void *t)
         return ((const struct tls *)t)->error;
 }
 
-const struct conn_transport tls_transport = {tls_read, tls_write, tls_wants, tls_free};
+const struct conn_transport tls_transport = {tls_read, tls_write, NULL, tls_wants, tls_free};
+const struct conn_transport tls_accept_transport = {tls_read, tls_write, tls_shut, tls_wants,
+                                                    tls_free};

@@ -1,5 +1,5 @@
-/* tls.h - TLS of a client, as a transport of net/conn.h: the server's certificate and name are
- * always checked; HTTP/1.1 is asked for by ALPN.
+/* tls.h - TLS 1.2 and 1.3 as a transport of net/conn.h, with HTTP/1.1 in ALPN. A client always checks
+ * the server's certificate and name; a server asks for no certificate.
  */
 #pragma once
 #include "net/conn.h"
@@ -14,5 +14,14 @@ DEFINE_CLEANUP(struct tls_context *, tls_context_free);
  * host: the name that the certificate must have. NULL: no memory. */
 void *tls_new(struct tls_context *c, int fd, const char *host);
 extern const struct conn_transport tls_transport;
+
+/* For a server: certificate chain and key as PEM texts. -EINVAL: no usable pair. */
+MUST_CHECK int tls_context_server(const char *cert_pem, const char *key_pem,
+                                  struct tls_context **ret, struct err *err);
+/* As tls_new, for a client that has connected. conn_shut says the end in TLS as well. */
+void *tls_accept(struct tls_context *c, int fd);
+extern const struct conn_transport tls_accept_transport;
+bool tls_agreed(const void *t); /* the handshake is over */
+
 /* Why it does not work, "" while it does. */
 const char *tls_error(const void *t);

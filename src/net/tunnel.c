@@ -15,8 +15,7 @@ void tunnel_done(struct tunnel *t)
         t->a = t->b = NULL;
 }
 
-/* True when all that `from` will ever send is out. */
-static bool move(struct conn *from, struct conn *to, bool *shut)
+bool tunnel_move(struct conn *from, struct conn *to, bool *shut)
 {
         for (;;) {
                 struct slice in = conn_in(from);
@@ -43,8 +42,8 @@ void tunnel_run(void *tunnel)
                 t->ended(t->ctx);
                 return;
         }
-        bool up = !t->hold_a && move(t->a, t->b, &t->b_shut);
-        bool down = move(t->b, t->a, &t->a_shut);
+        bool up = !t->hold_a && tunnel_move(t->a, t->b, &t->b_shut);
+        bool down = tunnel_move(t->b, t->a, &t->a_shut);
         if ((up && down) || conn_broken(t->a) || conn_broken(t->b) ||
             (t->hold_a && conn_ended(t->a)))
                 t->ended(t->ctx);

@@ -16,3 +16,6 @@ void tunnel_init(struct tunnel *t, struct conn *a, struct conn *b, void (*ended)
                  void *ctx);
 void tunnel_done(struct tunnel *t);
 void tunnel_run(void *tunnel);
+/* One direction of it: what has come from the one goes to the other, and its end too (*shut then).
+ * True when all that `from` will ever send is out. */
+bool tunnel_move(struct conn *from, struct conn *to, bool *shut);

@@ -15,7 +15,8 @@ const struct role_row role_rows[] = {
          .uid_offset = 6,
          .net = ROLE_NET_HOST,
          .seccomp = "role-api",
-         .libs = "libmicrohttpd libwslay libjansson libsqlite3 libm libgnutls libp11-kit libidn2 "
+         .libs = "libmicrohttpd libwslay libjansson libsqlite3 libssl libcrypto libm libgnutls "
+                 "libp11-kit libidn2 "
                  "libunistring libtasn1 libnettle libhogweed libgmp libffi",
          .mounts = ""},
 };

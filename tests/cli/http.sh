@@ -33,7 +33,10 @@ id=$(jq -r .id <<<"$job")
 is "a sandbox is accepted" "$(jq -r .kind <<<"$job")" sandbox
 is "its end is waited for" "$(ask -H "X-API-Key: $token" "$url/v1/jobs/$id/wait" | jq -r .result.exit_code)" 0
 has "its output" "$(ask -H "X-API-Key: $token" "$url/v1/jobs/$id/logs" | tr -d '\0')" "over TLS"
-is "a stream is not to be had over it" "$(ask -H "X-API-Key: $token" -H 'Connection: Upgrade' -H 'Upgrade: paddock-stream/1' -o /dev/null -w '%{http_code}' --http1.1 "$url/v1/sandboxes/$id/stream")" 400
+# The library of curl does not speak it: the head of the answer is enough.
+code=$(ask -m 3 -H "X-API-Key: $token" -H 'Connection: Upgrade' -H 'Upgrade: paddock-stream/1' -o "$dir/stream" -w '%{http_code}' --http1.1 "$url/v1/sandboxes/$id/stream")
+is "a stream is to be had over it" "$code" 101
+has "with its result" "$(tr -d '\0' <"$dir/stream")" '"exit_code":0'
 head -c 3000000 /dev/urandom >"$dir/data"
 is "a file is put" "$(ask -H "X-API-Key: $token" -T "$dir/data" -o /dev/null -w '%{http_code}' "$url/v1/volumes/docs/files/a/b.bin")" 200
 is "and comes back" "$(ask -H "X-API-Key: $token" "$url/v1/volumes/docs/files/a/b.bin" | sha256sum)" "$(sha256sum <"$dir/data")"
