@@ -66,6 +66,22 @@ int command_of(const json_t *body, bool may_be_absent, struct err *err)
         return fd < 0 ? err_sys(err, fd, "command") : fd;
 }
 
+void command_env(json_t *body)
+{
+        static const struct {
+                const char *name, *value;
+        } usual[] = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+                     {"HOME", "/work"}};
+        json_t *env = json_object_get(body, "env");
+        if (!env) {
+                env = json_object();
+                json_object_set_new(body, "env", env);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+                if (!json_object_get(env, usual[i].name))
+                        json_object_set_new(env, usual[i].name, json_string(usual[i].value));
+}
+
 json_t *command_kept(const json_t *argv)
 {
         json_t *item, *kept = json_array();

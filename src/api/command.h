@@ -6,6 +6,8 @@
 /* argv and env of the body. Without argv, where may_be_absent: a command of no words. The memfd, or
  * -EINVAL with the field's name. */
 MUST_CHECK int command_of(const json_t *body, bool may_be_absent, struct err *err);
+/* PATH and HOME, where env does not say them: programs and shells take them for granted. */
+void command_env(json_t *body);
 /* The beginning of argv: enough to know it again. A new reference. */
 json_t *command_kept(const json_t *argv);
 /* SHA-256 over a salt, argv and env: whether two commands are the same, and nothing else, can be

@@ -174,6 +174,7 @@ void execs_post(struct call *c)
         int r = read_exec(c, e, &output_max, &err);
         if (parent->proxied)
                 egress_env(c, routes);
+        command_env(c->body);
         auto_close int command = r < 0 ? -1 : command_of(c->body, false, &err);
         if (r < 0 || command < 0) {
                 call_fail_err(c, &err);

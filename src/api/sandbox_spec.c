@@ -303,6 +303,7 @@ int sandbox_spec_read(struct call *c, struct sandbox_spec *s, struct err *err)
         s->has_stdin = json_is_true(json_object_get(c->body, "stdin"));
         if (s->launch.network == BOX_NET_PROXY)
                 egress_env(c, json_object_get(c->body, "routes"));
+        command_env(c->body);
         s->command = command_of(c->body, true, err);
         return s->command < 0 ? s->command : 0;
 }

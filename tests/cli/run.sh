@@ -28,6 +28,8 @@ run run -- /no/such/program
 is "a program that is not there" "$code" 127
 run run -e A=1 -e B='x=y z' -w /tmp -- sh -c 'echo "$A/$B/$(pwd)"'
 is "environment and workdir" "$out" "1/x=y z//tmp"
+run run -- /usr/bin/env
+is "PATH and HOME, and nothing else" "$(cut -d= -f1 <<<"$out" | sort | tr '\n' ' ')" "HOME PATH "
 run run -- sh -c 'echo "$HOME"; id -u'
 check "the caller's environment stays outside" sh -c "test -s '$dir/run.out' && ! grep -q '$HOME' '$dir/run.out'"
 

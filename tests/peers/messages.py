@@ -1,58 +1,55 @@
 #!/usr/bin/env python3
-"""An upstream over TLS that speaks the Messages API as documented, plays errors, and writes what it
-was sent to LOG: messages.py CERT KEY LOG KEYVALUE. Prints its port.
+"""An upstream over TLS that speaks the Messages API as documented, checks the key, plays errors, and
+writes what it was sent to LOG: messages.py CERT KEY LOG KEYVALUE. Prints its port.
 
-The model says what is played: "mock" answers, "cut" ends inside a stream, "401" "429" "529" and the
-like are that status. GET /v1/redirect is a redirect, /blob/N are N bytes."""
-import http.server
+The model says what is played: "401" "429" "529" and the like are that status, "cut" ends inside a
+stream, "slow" takes its time, "once-429", "once-529", "once-cut" do so the first time; every other
+one answers. A user who says "RUN: COMMAND" makes the model use its tool Bash for that. GET
+/v1/redirect is a redirect, /blob/N are N bytes."""
 import json
-import socketserver
-import ssl
 import sys
 import time
 
+import mock
+
 cert, key, log_path, secret = sys.argv[1:5]
-log = open(log_path, "a", buffering=1)
 USAGE = {"input_tokens": 100, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 300,
          "output_tokens": 1}
+played = set()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+def texts(content):
+    """What a message says, results of tools apart."""
+    if isinstance(content, str):
+        return [content], []
+    said = [b.get("text", "") for b in content if b.get("type") == "text"]
+    results = [b.get("content") for b in content if b.get("type") == "tool_result"]
+    return said, [r if isinstance(r, str) else " ".join(x.get("text", "") for x in r or [])
+                  for r in results]
 
-    def read_body(self):
-        if self.headers.get("transfer-encoding") == "chunked":
-            body = b""
-            while True:
-                n = int(self.rfile.readline().split(b";")[0], 16)
-                body += self.rfile.read(n)
-                self.rfile.readline()
-                if n == 0:
-                    return body
-        return self.rfile.read(int(self.headers.get("content-length") or 0))
 
-    def note(self, body):
-        log.write(json.dumps({"method": self.command, "path": self.path,
-                              "headers": {k.lower(): v for k, v in self.headers.items()},
-                              "peer": self.client_address[1], "body": len(body)}) + "\n")
+def reply(request):
+    """(text, None) or (None, command for the tool)."""
+    messages = [m for m in request.get("messages", []) if m.get("role") == "user"]
+    said, results = texts(messages[-1].get("content") or "") if messages else ([], [])
+    if results:
+        return "the tool said: " + results[-1].strip(), None
+    for text in said:
+        if "RUN: " in text and request.get("tools"):
+            return None, text.split("RUN: ", 1)[1].strip()
+        if "COUNT" in text:
+            return "%d of them" % sum("COUNT" in t for m in messages
+                                      for t in texts(m.get("content") or "")[0]), None
+    return "hello from the mock", None
 
-    def send(self, status, body, **headers):
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.send_header("request-id", "req_mock")
-        self.send_header("anthropic-organization-id", "org-secret")
-        self.send_header("anthropic-ratelimit-requests-remaining", "7")
-        self.send_header("set-cookie", "a=b")
-        for k, v in headers.items():
-            self.send_header(k.replace("_", "-"), v)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
 
-    def error(self, status, kind, **headers):
-        body = {"type": "error", "error": {"type": kind, "message": "played"}}
-        self.send(status, json.dumps(body).encode(), **headers)
+class Messages(mock.Handler):
+    def send(self, status, body, **fields):
+        self.answer(status, body, request_id="req_mock", anthropic_organization_id="org-secret",
+                    anthropic_ratelimit_requests_remaining="7", set_cookie="a=b", **fields)
+
+    def error(self, status, kind, **fields):
+        self.send(status, {"type": "error", "error": {"type": kind, "message": "played"}}, **fields)
 
     def do_GET(self):
         self.note(self.read_body())
@@ -69,75 +66,70 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.read_body()
-        self.note(body)
-        given = self.headers.get("x-api-key") or (self.headers.get("authorization") or "").removeprefix("Bearer ")
-        if given != secret:
-            self.error(401, "authentication_error")
-            return
         try:
             request = json.loads(body)
         except ValueError:
+            request = {}
+        model = str(request.get("model"))
+        self.note(body, model=model, key_fits=self.key() == secret)
+        if self.key() != secret:
+            self.error(401, "authentication_error")
+            return
+        if not request:
             self.error(400, "invalid_request_error")
             return
-        model = str(request.get("model"))
+        if "count_tokens" in self.path:
+            self.send(200, {"input_tokens": 10})
+            return
+        if model.startswith("once-"):
+            first = model not in played
+            played.add(model)
+            model = model[5:] if first else "mock"
         if model.isdigit():
-            extra = {"retry_after": "1"} if model == "429" else {}
-            self.error(int(model), "played_error", **extra)
+            self.error(int(model), "played_error", **({"retry_after": "1"} if model == "429" else {}))
         elif request.get("stream"):
-            self.stream(model)
+            self.stream(model, request)
         else:
-            self.send(200, json.dumps({
-                "id": "msg_1", "type": "message", "role": "assistant", "model": model,
-                "content": [{"type": "text", "text": "hello from the mock"}],
-                "stop_reason": "end_turn", "stop_sequence": None,
-                "usage": dict(USAGE, output_tokens=77)}).encode())
+            self.send(200, dict(self.message(model, request), usage=dict(USAGE, output_tokens=77)))
 
-    def event(self, name, data):
-        text = ("event: %s\ndata: %s\n\n" % (name, json.dumps(data))).encode()
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
-        self.wfile.flush()
+    def message(self, model, request):
+        text, command = reply(request)
+        block = {"type": "text", "text": text}
+        if command:
+            block = {"type": "tool_use", "id": "toolu_%d" % time.time_ns(), "name": "Bash",
+                     "input": {"command": command, "description": "as was asked"}}
+        return {"id": "msg_%d" % time.time_ns(), "type": "message", "role": "assistant",
+                "model": model, "content": [block], "stop_sequence": None, "usage": USAGE,
+                "stop_reason": "tool_use" if command else "end_turn"}
 
-    def stream(self, model):
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("transfer-encoding", "chunked")
-        self.send_header("request-id", "req_mock")
-        self.end_headers()
-        self.event("message_start", {"type": "message_start", "message": {
-            "id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": [],
-            "stop_reason": None, "stop_sequence": None, "usage": USAGE}})
-        self.event("content_block_start", {"type": "content_block_start", "index": 0,
-                                           "content_block": {"type": "text", "text": ""}})
-        for word in ("hello ", "from ", "the ", "mock"):
-            self.event("content_block_delta", {"type": "content_block_delta", "index": 0,
-                                               "delta": {"type": "text_delta", "text": word}})
+    def event(self, name, **data):
+        self.chunk("event: %s\ndata: %s\n\n" % (name, json.dumps(dict(data, type=name))))
+
+    def stream(self, model, request):
+        whole = self.message(model, request)
+        block = whole["content"][0]
+        self.begin_events(request_id="req_mock")
+        self.event("message_start", message=dict(whole, content=[], stop_reason=None))
+        if block["type"] == "text":
+            empty, words = dict(block, text=""), block["text"].split(" ")
+            deltas = [{"type": "text_delta", "text": w + " " * (i + 1 < len(words))}
+                      for i, w in enumerate(words)]
+        else:
+            empty = dict(block, input={})
+            deltas = [{"type": "input_json_delta", "partial_json": json.dumps(block["input"])}]
+        self.event("content_block_start", index=0, content_block=empty)
+        for i, delta in enumerate(deltas):
+            self.event("content_block_delta", index=0, delta=delta)
             if model == "slow":
                 time.sleep(0.3)
-        if model == "cut":
-            self.close_connection = True
-            return
-        self.event("content_block_stop", {"type": "content_block_stop", "index": 0})
-        self.event("message_delta", {"type": "message_delta", "delta": {
-            "stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 77}})
-        self.event("message_stop", {"type": "message_stop"})
+            if model == "cut" and i + 1 == len(deltas):
+                self.close_connection = True
+                return
+        self.event("content_block_stop", index=0)
+        self.event("message_delta", usage={"output_tokens": 77},
+                   delta={"stop_reason": whole["stop_reason"], "stop_sequence": None})
+        self.event("message_stop")
         self.wfile.write(b"0\r\n\r\n")
 
-    def log_message(self, *args):
-        pass
 
-
-class Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 256
-
-    def handle_error(self, request, client_address):
-        log.write(json.dumps({"gone": client_address[1]}) + "\n")
-
-
-server = Server(("127.0.0.1", 0), Handler)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(cert, key)
-server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-print(server.server_address[1], flush=True)
-server.serve_forever()
+mock.serve(Messages, cert, key, log_path)
