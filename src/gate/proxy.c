@@ -146,9 +146,20 @@ static void on_absolute(struct caller *c, const struct h1_head *h)
 
 /* ---- routes: "/NAME/..." on the proxy's own address; vault reads the rest ---- */
 
+/* The target without the proxy's own address, which clients name that use a proxy for all hosts; NULL:
+ * it leads elsewhere. */
+static const char *own_path(const char *target)
+{
+        static const char *const own[] = {"http://127.0.0.1:3128/", "http://localhost:3128/"};
+        for (size_t i = 0; i < ARRAY_LEN(own); i++)
+                if (strncasecmp(target, own[i], strlen(own[i])) == 0)
+                        return target + strlen(own[i]) - 1;
+        return target[0] == '/' ? target : NULL;
+}
+
 static int put_route_head(const struct h1_head *h, struct buf *out)
 {
-        int r = h1_put_request(out, h->method, h->target);
+        int r = h1_put_request(out, h->method, own_path(h->target));
         r = r < 0 ? r : h1_put_field(out, "host", "paddock");
         r = r < 0 ? r : relay_put_fields(h, out, is_host, NULL);
         return r < 0 ? r : relay_put_request_end(h, out);
@@ -193,10 +204,10 @@ static void on_request(void *ctx, const struct h1_head *h)
         struct caller *c = ctx;
         if (str_eq(h->method, "CONNECT"))
                 on_connect(c, h);
+        else if (own_path(h->target))
+                on_own_path(c);
         else if (strncasecmp(h->target, "http://", 7) == 0)
                 on_absolute(c, h);
-        else if (h->target[0] == '/')
-                on_own_path(c);
         else
                 bad_request(c, "expected CONNECT, an http:// URL or the path of a route");
 }

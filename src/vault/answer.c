@@ -93,11 +93,6 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *text)
         exchange_record(x);
 }
 
-bool is_redirect(const struct h1_head *h)
-{
-        return (h->status >= 301 && h->status <= 303) || h->status == 307 || h->status == 308;
-}
-
 /* About the account behind the key, or about the way there. */
 static bool is_hidden(void *ctx, const char *name)
 {
@@ -114,5 +109,6 @@ int put_response_head(struct exchange *x, const struct h1_head *h, struct buf *o
 {
         int r = h1_put_status(out, h->status, h->reason);
         r = r < 0 ? r : relay_put_fields(h, out, is_hidden, x);
+        r = r < 0 ? r : redirect_put_fields(x, h, out);
         return r < 0 ? r : relay_put_response_end(&x->relay, h, out);
 }

@@ -26,8 +26,10 @@ static int check_path(struct exchange *x, const char *rest, size_t n, struct err
                 rest = "/";
                 n = 1;
         }
-        if (path_canonical(rest, n, x->route.encoded_slash, x->path) < 0)
+        char plain[TARGET_PATH_MAX];
+        if (path_canonical(rest, n, x->route.encoded_slash, plain) < 0)
                 return deny(err, "the path is not in its plain form", 400);
+        memcpy(x->path, plain, sizeof plain);
         int r = route_allows(&x->route, x->method, x->path);
         if (r == -EPERM)
                 return deny(err, "this route does not allow that method there", 405);

@@ -110,15 +110,14 @@ static void on_request(void *ctx, const struct h1_head *h)
         struct err err = {0};
         x->route = (struct route){.name = ""};
         x->busy = true;
-        x->hops = x->status = 0;
+        x->status = 0;
         x->first_us = 0;
         x->began_us = clock_boot_us();
         x->verdict = NULL;
         x->scans = x->meters = x->spent = false;
         x->reserved = 0;
         x->relay.bytes_up = x->relay.bytes_down = 0;
-        free(x->location);
-        x->location = NULL;
+        redirect_forget(x);
         int status = decide_request(x, h, &err);
         if (status) {
                 log_info("route.denied", kv("sandbox", x->sandbox), kv("method", x->method),
@@ -142,64 +141,11 @@ static void on_request(void *ctx, const struct h1_head *h)
 
 /* ---- its response ---- */
 
-/* The same host: the path has to be one that the route allows. */
-static int lead_along(struct exchange *x, const char *path)
-{
-        char plain[TARGET_PATH_MAX];
-        size_t base = strlen(x->route.base), n = strcspn(path, "?#");
-        if (n < base || strncmp(path, x->route.base, base) != 0 ||
-            path_canonical(path + base, n - base, x->route.encoded_slash, plain) < 0 ||
-            route_allows(&x->route, x->method, plain) < 0)
-                return -EACCES;
-        x->location = xstrdup(path);
-        return 0;
-}
-
-/* By https: another host gets no key. */
-static int lead_away(struct exchange *x, const char *rest)
-{
-        char host[HOST_TEXT_MAX + 1], text[300];
-        bool literal;
-        uint64_t port = 443;
-        size_t n = strcspn(rest, "/?#");
-        if (n >= sizeof text)
-                return -EINVAL;
-        snprintf(text, sizeof text, "%.*s", (int)n, rest);
-        char *colon = strchr(text, ':');
-        if (colon)
-                *colon++ = 0;
-        if (host_canonical(text, host, &literal) < 0 || literal ||
-            (colon && (str_to_u64(colon, &port) < 0 || port < 1 || port > 65535)))
-                return -EINVAL;
-        auto_free char *path = xasprintf("%s%s", rest[n] == '/' ? "" : "/", rest + n);
-        if (x->route.tls && str_eq(host, x->route.host) && port == x->route.port)
-                return lead_along(x, path); /* with the key: where the route leads, no further */
-        snprintf(x->route.host, sizeof x->route.host, "%s", host);
-        x->route.port = (uint16_t)port;
-        x->route.tls = true;
-        x->route.secret[0] = x->route.form[0] = 0;
-        x->location = TAKE_PTR(path);
-        return 0;
-}
-
 /* Goes where a redirect leads, in the place of the client. False: it is passed on as it is. */
 static bool follow(struct exchange *x, const struct h1_head *h)
 {
-        const char *to = h1_find(h, "location");
-        if (!to || x->hops >= HOPS_MAX || !relay_can_repeat(&x->relay) || !h1_is_target(to) ||
-            !(str_eq(x->method, "GET") || str_eq(x->method, "HEAD")))
+        if (!relay_can_repeat(&x->relay) || redirect_lead(x, h) < 0)
                 return false;
-        auto_free char *copy = xstrdup(to), *old = x->location;
-        x->location = NULL;
-        copy[strcspn(copy, "#")] = 0;
-        int r = str_starts(copy, "https://")       ? lead_away(x, copy + 8)
-                : copy[0] == '/' && copy[1] != '/' ? lead_along(x, copy)
-                                                   : -EINVAL;
-        if (r < 0) {
-                x->location = TAKE_PTR(old);
-                return false;
-        }
-        x->hops++;
         x->status = 0;
         relay_repeat(&x->relay);
         x->reused = false;
@@ -300,7 +246,7 @@ static void drop(struct exchange *x)
         exchange_record(x);
         upstream_cancel(x->calling);
         relay_done(&x->relay);
-        free(x->location);
+        redirect_forget(x);
         free(x);
 }
 

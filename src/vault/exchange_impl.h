@@ -1,4 +1,5 @@
-/* exchange_impl.h - one stream of gate: private to exchange.c, decide.c, answer.c. */
+/* exchange_impl.h - one stream of gate: private to exchange.c, decide.c, redirect.c,
+ * answer.c, account.c. */
 #pragma once
 #include "vault/exchange.h"
 #include "vault/inject.h"
@@ -6,7 +7,7 @@
 #include "vault/request.h"
 #include "vault/usage.h"
 
-#define HOPS_MAX 5 /* redirects that are followed for one request */
+#define REDIRECT_FIELDS 3
 
 struct exchange {
         struct exchanges *all;
@@ -18,6 +19,7 @@ struct exchange {
         struct route route; /* a copy: a reload does not change it under way */
         char method[32], path[TARGET_PATH_MAX];
         char *location; /* the target that a redirect led to; NULL: the request's own */
+        char *linked[REDIRECT_FIELDS]; /* what redirects on the way said of where they lead */
         struct upcall *calling;
         bool reused; /* its connection served another request before */
         unsigned hops, status;
@@ -39,7 +41,13 @@ MUST_CHECK int put_request_head(struct exchange *x, const struct h1_head *h, str
 /* answer.c: in the form that the route's clients understand. */
 void exchange_refuse(struct exchange *x, unsigned status, const char *text);
 MUST_CHECK int put_response_head(struct exchange *x, const struct h1_head *h, struct buf *out);
+/* redirect.c: 0: the route and location of x lead there now; negative: it is not followed. */
 bool is_redirect(const struct h1_head *h);
+MUST_CHECK int redirect_lead(struct exchange *x, const struct h1_head *h);
+/* What redirects on the way said, where the response does not. */
+MUST_CHECK int redirect_put_fields(const struct exchange *x, const struct h1_head *h,
+                                   struct buf *out);
+void redirect_forget(struct exchange *x);
 /* account.c: -EDQUOT and the like with the sentence. */
 MUST_CHECK int account_begin(struct exchange *x, char why[80]);
 MUST_CHECK int account_reserve(struct exchange *x, char why[80]);

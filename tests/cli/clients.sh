@@ -1,15 +1,25 @@
 #!/bin/bash
-# Clients that nobody here wrote, used from a sandbox that has neither a network nor a key: the Python
-# SDK of anthropic, git against its own server. What has to be fetched is kept below build/peers; where
-# it cannot be had, the skip says so.
+# Clients that nobody here wrote, used from a sandbox that has neither a network nor a key: git against
+# its own server, SDKs in Python and JavaScript. What has to be fetched is pinned and kept below
+# build/peers; where it cannot be had, the skip says so.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 here=$(cd "$(dirname "$0")/.." && pwd)
-cache=${PEERS_CACHE:-$here/../build/peers}
 key=sk-real-7b2f9c04e1
 git_key=ghp-real-5e6f7a8b
+chat_key=sk-proj-real-31c5
+rest_key=ghp-real-77aa02
+hub_key=hf_real_90af13
 
 python3 "$here/peers/messages.py" "$here/data/tls.crt" "$here/data/tls.key" "$dir/seen" $key >"$dir/port" &
+upstream() { # PROGRAM KEY
+        python3 "$here/peers/$1.py" "$here/data/tls.crt" "$here/data/tls.key" "$dir/seen_$1" "$2" >"$dir/port_$1" &
+        wait_until 10 grep -q '[0-9]$' "$dir/port_$1"
+}
+upstream chat $chat_key
+upstream github $rest_key
+upstream hub $hub_key
+read -r store hub <"$dir/port_hub"
 mkdir -p "$dir/repos/me"
 git init -q --bare "$dir/repos/me/project.git"
 git -C "$dir/repos/me/project.git" config http.receivepack true
@@ -25,57 +35,21 @@ egress:
 routes:
   define:
     - anthropic upstream=https://localhost:$(cat "$dir/port")
-    - github upstream=http://127.0.0.1:$(cat "$dir/git_port") repos=me/project
+    - github upstream=http://localhost:$(cat "$dir/git_port") repos=me/project
+    - openai upstream=https://localhost:$(cat "$dir/port_chat")
+    - github-api upstream=https://localhost:$(cat "$dir/port_github") repos=me/project
+    - huggingface upstream=https://localhost:$hub
 YAML
 start_server --config "$dir/c.yaml"
 p secret set anthropic <<<$key
 p secret set github <<<$git_key
+p secret set openai <<<$chat_key
+p secret set github-api <<<$rest_key
+p secret set huggingface <<<$hub_key
 
-# searched NAME: the key is nowhere in that sandbox. It is put together there, so that the search
-# does not find itself.
+# searched NAME KEY: the key is nowhere in that sandbox.
 searched() {
-        # shellcheck disable=SC2016
-        p sandbox exec "$1" -- python3 -c '
-import glob, os, sys
-wanted = [bytes(reversed(w.encode())) for w in sys.argv[1:]]
-found = set()
-def look(name, data):
-    for w in wanted:
-        if w in data:
-            found.add(name)
-for f in glob.glob("/proc/[0-9]*/environ") + glob.glob("/proc/[0-9]*/cmdline"):
-    try:
-        look(f, open(f, "rb").read())
-    except OSError:
-        pass
-for top in ("/work", "/tmp", "/root", "/home", "/run", "/var/tmp", "/dev/shm"):
-    for path, _, names in os.walk(top):
-        for n in names:
-            f = os.path.join(path, n)
-            if os.path.isfile(f) and not os.path.islink(f):
-                try:
-                    look(f, open(f, "rb").read())
-                except OSError:
-                    pass
-seen = 0
-for maps in glob.glob("/proc/[0-9]*/maps"):
-    pid = maps.split("/")[2]
-    if pid == str(os.getpid()):
-        continue
-    try:
-        for line in open(maps):
-            a, perms = line.split()[:2]
-            if "r" not in perms or "[v" in line:
-                continue
-            begin, end = (int(x, 16) for x in a.split("-"))
-            with open("/proc/%s/mem" % pid, "rb") as m:
-                m.seek(begin)
-                look(maps, m.read(end - begin))
-                seen += 1
-    except (OSError, ValueError, OverflowError):
-        pass
-print("found", sorted(found) if found else "nothing", "memory" if seen else "no memory")
-' "$(rev <<<"$2")" 2>&1
+        p sandbox exec --stdin yes "$1" -- python3 - inside "$(rev <<<"$2")" <"$here/peers/search.py" 2>&1 | head -n 1
 }
 
 # ---- git, against git's own server
@@ -89,33 +63,70 @@ is "has come" "$(git -C "$dir/repos/me/project.git" log --format=%s main)" one
 has "git clone" "$(x "cd /work && git clone -q -b main https://github.com/me/project b; cmp a/big b/big; echo code=\$?")" "code=0"
 has "git fetch" "$(x "cd /work/b && git fetch -q; echo code=\$?")" "code=0"
 has "another repository is not there" "$(x "cd /work && git clone -q https://github.com/me/other c; echo code=\$?")" "code=128"
-is "the key is nowhere" "$(searched git $git_key | cut -d' ' -f1,2)" "found nothing"
+is "the key is nowhere" "$(searched git $git_key)" "found nothing"
 
-# ---- anthropic, Python
-fetch_sdk() {
-        [ -d "$cache/sdk/anthropic" ] && return
-        python3 -m pip install -q --target "$dir/sdk" anthropic >"$dir/pip" 2>&1 || return
-        mkdir -p "$cache" 2>/dev/null
-        mv -T "$dir/sdk" "$cache/sdk" 2>/dev/null || cache=$dir # another run was faster, or it is not ours
-        [ -d "$cache/sdk/anthropic" ]
+# ---- what has to be fetched
+# with_client NAME: a sandbox of that list's name with it at /peers, on the routes that follow
+with_client() {
+        local place
+        place=$("$here/peers/fetch" "$1" 2>"$dir/fetch.err") || return
+        p volume create "$1" >/dev/null
+        tar -C "$place" -cf - . | p run --volume "$1:/peers" --stdin yes -- tar -C /peers -xf - >"$dir/tar" 2>&1
+        p sandbox create --name "$1" --disk 256M --volume "$1:/peers:ro" --route anthropic --route openai \
+                --route github-api --route huggingface --allow "127.0.0.1:$store" >/dev/null
 }
-if fetch_sdk; then
-        tar -C "$cache/sdk" -cf "$dir/sdk.tar" .
-        p sandbox create --name sdk --disk 1G --route anthropic >/dev/null
-        p sandbox exec sdk -- mkdir /work/sdk
-        p sandbox exec --stdin yes sdk -- tar -C /work/sdk -xf - <"$dir/sdk.tar" 2>"$dir/tar.err"
-        said=$(p sandbox exec --stdin yes sdk -- env PYTHONPATH=/work/sdk python3 - <"$here/peers/anthropic_client.py" 2>&1)
-        has "the SDK gets its answer" "$said" "answer hello from the mock"
-        has "and its stream" "$said" "stream hello from the mock"
-        has "with its usage" "$said" "usage 77"
-        has "401 is what it is" "$said" "401 401 AuthenticationError req_mock"
-        has "429 too" "$said" "429 429 RateLimitError req_mock"
-        has "529 too" "$said" "529 529"
-        has "a cut stream is an error" "$said" "cut raised"
-        is "the key is nowhere" "$(searched sdk $key | cut -d' ' -f1,2)" "found nothing"
+# in_client NAME COMMAND... <PROGRAM
+in_client() {
+        local name=$1
+        shift
+        p sandbox exec --stdin yes "$name" -- env PYTHONPATH=/peers NO_PROXY=127.0.0.1:3128 no_proxy=127.0.0.1:3128 "$@" 2>&1
+}
+# says WHO SAID LINE...: each of the lines is among what was said
+says() {
+        local who=$1 said=$2
+        shift 2
+        for line; do
+                check "$who: $line" grep -qxF -- "$line" <<<"$said"
+        done
+        grep -qxF -- "$line" <<<"$said" || sed 's/^/# /' <<<"$said"
+}
+anthropic_says=("answer hello from the mock" "stream hello from the mock" "usage 77" "401 401 AuthenticationError req_mock"
+        "429 429 RateLimitError req_mock" "cut raised")
+openai_says=("answer hello from the mock" "stream hello from the mock" "usage 18" "embedding [0.5, -0.25]" "upload 300000 bytes"
+        "401 401 AuthenticationError req_mock" "429 429 RateLimitError req_mock" "500 500 InternalServerError req_mock" "cut raised")
+if with_client sdk; then
+        says "anthropic 2" "$(in_client sdk python3 - <"$here/peers/anthropic_client.py")" "${anthropic_says[@]}"
+        is "it sent its key as a bearer, and that went no further" "$(tail -n 1 "$dir/seen" | jq -r '.headers.authorization')" null
+        says "openai" "$(in_client sdk python3 - <"$here/peers/openai_client.py")" "${openai_says[@]}" "models ['mock']"
+        says "PyGithub" "$(in_client sdk python3 - <"$here/peers/github_client.py")" "repo me/project" "issue 5" "issues [1, 2]" \
+                "me/other 404" "you/project 404" "user 404"
+        says "huggingface_hub" "$(in_client sdk python3 - <"$here/peers/hub_client.py")" 'small {"a": 1}' "large 3000000" \
+                "snapshot ['config.json', 'model.safetensors']" "uploaded README.md" "uploaded d/x.bin"
+        is "its storage has seen the upload, and no key" \
+                "$(jq -c 'select(.store) | [.body, .headers.authorization]' <"$dir/seen_hub")" "[1000000,null]"
+        is "where the redirect led no key went" "$(jq -s 'any(.cdn and .headers.authorization)' <"$dir/seen_hub")" false
+        for k in $key $chat_key $rest_key $hub_key; do
+                is "the key is nowhere" "$(searched sdk "$k")" "found nothing"
+        done
 else
-        skip "the SDK of anthropic" "a package index of Python"
+        skip "clients in Python" "Python 3.11 or a package index of Python"
 fi
+if with_client sdk1; then
+        says "anthropic 1" "$(in_client sdk1 python3 - <"$here/peers/anthropic_client.py")" "${anthropic_says[@]}"
+else
+        skip "anthropic 1" "Python 3.11 or a package index of Python"
+fi
+if with_client js; then
+        # A module is found below the program's own folder.
+        js() { p sandbox exec --stdin yes js -- sh -c 'ln -sfn /peers/node_modules /work/node_modules; cat >/work/a.mjs; exec /peers/node /work/a.mjs' 2>&1; }
+        says "@anthropic-ai/sdk" "$(js <"$here/peers/js/anthropic.mjs")" "${anthropic_says[@]}"
+        openai_says[3]="embedding [0.5,-0.25]"
+        says "openai of JavaScript" "$(js <"$here/peers/js/openai.mjs")" "${openai_says[@]}"
+        is "the key is nowhere" "$(searched js $key)" "found nothing"
+else
+        skip "clients in JavaScript" "a package index of JavaScript"
+fi
+is "every request had the real key" "$(cat "$dir"/seen* | jq -s 'all(.key_fits != false)')" true
 is "the search does find what is there" \
-        "$(p sandbox exec git -- sh -c 'echo planted-word >/work/p'; searched git planted-word | cut -c1-17)" "found ['/work/p']"
+        "$(p sandbox exec git -- sh -c 'echo planted-word >/work/p'; searched git planted-word)" "found /work/p"
 done_testing

@@ -139,6 +139,7 @@ is "nor in any log" "$(grep -c $key "$dir/serve.log")" 0
 line() { p audit --json | jq -c "select($1)" | tail -n 1; }
 has "a request has a line" "$(line '.kind == "request" and .route == "anthropic" and .method == "POST" and .status == 200')" '"verdict":"allowed"'
 has "a refused one too" "$(line '.kind == "request" and .status == 405')" '"verdict":"denied"'
+is "with its path as it was asked for" "$(line '.status == 400 and (.path | contains("%2e%2e"))' | jq -r .path)" "/anthropic/v1/%2e%2e/v1/models"
 has "and a connection that was denied" "$(line '.kind == "connect"')" '"verdict":"denied"'
 has "and what operators do" "$(line '.kind == "control" and .verb == "secret.set"')" '"outcome":"done"'
 has "usage of a stream is read" "$(line '.model == "mock" and .first_us and .output == 77')" '"cache_read":300'
