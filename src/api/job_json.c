@@ -34,10 +34,10 @@ json_t *job_object(const struct job_row *row)
 
 json_t *enforcement_object(const struct launch_enforcement *e)
 {
-        return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:b,s:i,s:b,s:b,s:b,s:b}",
+        return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:b,s:i,s:b,s:b,s:b,s:b}",
                          "driver", e->driver, "namespaces", e->namespaces, "ids", e->ids, "seccomp",
                          e->seccomp, "cgroup", e->cgroup, "network", e->network, "start", e->start,
-                         "disk", e->disk, "missing", e->missing, "capabilities",
+                         "disk", e->disk, "missing", e->missing, "gpus", e->gpus, "capabilities",
                          (json_int_t)e->capabilities, "no_new_privs", (int)e->no_new_privs,
                          "landlock_abi", (int)e->landlock_abi, "memory_limit", (int)e->memory_limit,
                          "cpu_limit", (int)e->cpu_limit, "pids_limit", (int)e->pids_limit,

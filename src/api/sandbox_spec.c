@@ -4,6 +4,7 @@
 #include "api/egress.h"
 #include "base/id.h"
 #include "base/str.h"
+#include "link/gpu.h"
 #include "store/volumes.h"
 #include <stdio.h>
 
@@ -86,22 +87,34 @@ static int read_secrets(struct call *c, struct launch_spec *s, struct err *err)
         return 0;
 }
 
+/* "2": as many as are free, which launch finds. */
+static int add_gpus(struct launch_spec *s, const char *text, struct err *err)
+{
+        static const char any[] = "any";
+        uint64_t n = 1;
+        bool count = str_to_u64(text, &n) == 0;
+        if (!count && !str_eq(text, "all") && !gpu_name_valid(text))
+                return err_set(err, -EINVAL,
+                               "'%.64s' is no name such as nvidia.com/gpu=0, no number and not "
+                               "'all'",
+                               text);
+        if (n < 1 || n > BOX_GPUS_MAX - s->n_gpus)
+                return err_set(err, -EINVAL, "expected 1 to %d in all", BOX_GPUS_MAX);
+        for (; n > 0; n--)
+                snprintf(s->gpus[s->n_gpus++].device, sizeof s->gpus->device, "%s",
+                         count ? any : text);
+        return 0;
+}
+
 static int read_gpus(struct call *c, struct launch_spec *s, struct err *err)
 {
         size_t i;
         json_t *item, *list = json_object_get(c->body, "gpu");
-        if (json_array_size(list) > BOX_GPUS_MAX)
-                return err_set(err, -EINVAL, "gpu: more than %d", BOX_GPUS_MAX);
         json_array_foreach(list, i, item)
         {
-                const char *name = json_string_value(item);
-                if (str_copy(s->gpus[i].device, sizeof s->gpus[i].device, name) < 0 || !*name ||
-                    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                 "._-/=:") != strlen(name))
-                        return err_set(err, -EINVAL,
-                                       "gpu[%zu]: '%.64s' is no name such as nvidia.com/gpu=0", i,
-                                       name);
-                s->n_gpus++;
+                int r = add_gpus(s, json_string_value(item), err);
+                if (r < 0)
+                        return err_wrap(err, r, "gpu[%zu]", i);
         }
         return 0;
 }

@@ -2,6 +2,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "box/dev.h"
 #include "box/etc.h"
 #include "box/image.h"
 #include "box/programs.h"
@@ -62,54 +63,6 @@ static int make_usr(struct box_host *h, struct err *err)
         return r;
 }
 
-/* A device of the host, checked to be the one that is meant before it is shown to anybody. */
-static int make_device(int dev, const char *name, unsigned major_no, unsigned minor_no,
-                       struct err *err)
-{
-        char path[32];
-        struct stat st;
-        snprintf(path, sizeof path, "/dev/%s", name);
-        auto_close int host = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (host < 0 || fstat(host, &st) < 0)
-                return err_sys(err, -errno, "%s", path);
-        if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(major_no, minor_no))
-                return err_set(err, -ENODEV, "%s is not that device", path);
-        auto_close int place = openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-        auto_close int copy = mount_copy(host, "", false, err);
-        if (place < 0)
-                return err_sys(err, -errno, "%s", path);
-        return copy < 0 ? copy : mount_attach(copy, dev, name, err);
-}
-
-static int make_dev(struct box_host *h, struct err *err)
-{
-        static const struct {
-                const char *name;
-                unsigned major_no, minor_no;
-        } devices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
-                       {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
-        static const char *const links[][2] = {{"fd", "/proc/self/fd"},
-                                               {"stdin", "/proc/self/fd/0"},
-                                               {"stdout", "/proc/self/fd/1"},
-                                               {"stderr", "/proc/self/fd/2"},
-                                               {"ptmx", "pts/ptmx"}};
-        if (mkdirat(h->tree, "dev", 0755) < 0)
-                return err_sys(err, -errno, "dev");
-        auto_close int dev = tmpfs_at(h->tree, "dev", MOUNT_NOSUID | MOUNT_NOEXEC, err);
-        if (dev < 0)
-                return dev;
-        int r = 0;
-        for (size_t i = 0; i < ARRAY_LEN(devices) && r == 0; i++)
-                r = make_device(dev, devices[i].name, devices[i].major_no, devices[i].minor_no,
-                                err);
-        for (size_t i = 0; i < ARRAY_LEN(links) && r == 0; i++)
-                if (symlinkat(links[i][1], dev, links[i][0]) < 0)
-                        r = err_sys(err, -errno, "/dev/%s", links[i][0]);
-        if (r == 0 && (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 0755) < 0))
-                r = err_sys(err, -errno, "/dev");
-        return r < 0 ? r : mount_set(dev, MOUNT_RO | MOUNT_NOSUID | MOUNT_NOEXEC, err);
-}
-
 static int make_etc(struct box_host *h, struct err *err)
 {
         static unsigned generation; /* a new one when the host's ld.so.cache changed */
@@ -165,7 +118,7 @@ static int make_trees(struct box_host *h, struct err *err)
         h->tree = tmpfs_at(h->state, "tree", MOUNT_NOSUID, err);
         int r = h->tree < 0 ? h->tree : make_usr(h, err);
         if (r == 0)
-                r = make_dev(h, err);
+                r = dev_make(h->tree, "dev", NULL, err);
         if (r == 0)
                 r = make_etc(h, err);
         if (r == 0)
@@ -256,6 +209,7 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         h->programs[0] = h->programs[1] = h->programs[2] = -1;
         for (size_t i = 0; i < SLOTS; i++)
                 h->idmaps[i] = -1;
+        h->facts.gpus = &h->gpus;
         h->uid = geteuid();
         h->gid = getegid();
         h->facts.rootful = o->rootful;
@@ -305,6 +259,7 @@ void host_free(struct box_host *h)
         for (size_t i = 0; i < SLOTS; i++)
                 closep(&h->idmaps[i]);
         cgroup_host_free(h->cgroups);
+        gpu_done(&h->gpus);
         free(h);
 }
 
@@ -346,6 +301,22 @@ static int fill_volumes(struct box_host *h, const struct launch_spec *spec, uint
         return 0;
 }
 
+/* Their files; the /dev with their nodes is returned. */
+static int fill_gpus(struct box_host *h, const struct launch_spec *spec, int trees[TREE_MAX],
+                     struct err *err)
+{
+        struct gpu_set set;
+        int r = gpu_set(&h->gpus, spec, &set, err);
+        for (size_t i = 0; i < set.n_files && r == 0; i++) {
+                auto_close int file = gpu_open_file(set.files[i], err);
+                auto_close int fd = file < 0 ? file : mount_copy(file, "", false, err);
+                r = fd < 0 ? fd : mount_set(fd, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
+                if (r == 0)
+                        trees[TREE_GPU + i] = TAKE_FD(fd);
+        }
+        return r < 0 ? r : dev_with_gpus(h->tree, &set, err);
+}
+
 static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
                       int trees[TREE_MAX], struct err *err)
 {
@@ -358,8 +329,10 @@ static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32
         }
         if ((trees[TREE_USR] = own_view(h, h->usr, MOUNT_NOSUID | MOUNT_NODEV, err)) < 0)
                 return trees[TREE_USR];
-        if ((trees[TREE_DEV] = mount_copy(h->tree, "dev", true, err)) < 0)
-                return trees[TREE_DEV];
+        int dev = spec->n_gpus ? fill_gpus(h, spec, trees, err)
+                               : mount_copy(h->tree, "dev", true, err);
+        if ((trees[TREE_DEV] = dev) < 0)
+                return dev;
         trees[TREE_ETC] = own_view(h, h->etc, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, err);
         if (trees[TREE_ETC] < 0)
                 return trees[TREE_ETC];

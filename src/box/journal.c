@@ -12,6 +12,8 @@ static const struct wire_field id_fields[] = {WIRE_STR(struct launch_id, id), WI
 static const struct wire_field layer_fields[] = {WIRE_STR(struct launch_layer, key), WIRE_END};
 static const struct wire_type layer_type = {"layer", sizeof(struct launch_layer), layer_fields};
 static const struct wire_type id_type = {"id", sizeof(struct launch_id), id_fields};
+static const struct wire_field gpu_fields[] = {WIRE_STR(struct launch_gpu, device), WIRE_END};
+static const struct wire_type gpu_type = {"gpu", sizeof(struct launch_gpu), gpu_fields};
 #define E struct launch_exec_result
 static const struct wire_field exec_fields[] = {
         WIRE_STR(E, id),     WIRE_STR(E, exec),      WIRE_U32(E, state),
@@ -50,6 +52,7 @@ static const struct wire_field fields[] = {WIRE_U32(J, stage),
                                            WIRE_LIST(J, volumes, n_volumes, &id_type),
                                            WIRE_LIST(J, execs, n_execs, &exec_type),
                                            WIRE_LIST(J, layers, n_layers, &layer_type),
+                                           WIRE_LIST(J, gpus, n_gpus, &gpu_type),
                                            WIRE_U64(J, disk_bytes),
                                            WIRE_U32(J, watched),
                                            WIRE_U32(J, plain),

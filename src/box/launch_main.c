@@ -35,6 +35,20 @@ static void allow_many_files(void)
                 log_warn("launch.files", kv("error", "the limit of descriptors stays, ignoring"));
 }
 
+/* What serve read of this host for us. */
+static void listener(void *ctx UNUSED, const char *name, int given)
+{
+        auto_close int fd = given;
+        struct err err = {0};
+        if (str_eq(name, "gpus") && gpu_load(&launch.host->gpus, fd, &err) < 0)
+                log_error("launch.gpus", kv("error", err_text(&err)));
+}
+
+static void reload(void *ctx UNUSED)
+{
+        launch.host->gpus.shared = role_setting_bool(launch.run, "gpu.shared");
+}
+
 static int start(struct role_run *run, void **ret_ctx, struct err *err)
 {
         launch.run = run;
@@ -43,6 +57,7 @@ static int start(struct role_run *run, void **ret_ctx, struct err *err)
         int r = host_new(&o, &launch.host, err);
         if (r < 0)
                 return r;
+        reload(NULL);
         struct boxes_config c = {role_loop(run), launch.host, find_peer, &launch,
                                  (size_t)role_setting_u64(run, "sandbox.ready")};
         r = boxes_new(&c, &launch.boxes, err);
@@ -86,6 +101,8 @@ int main(void)
                                   .peers = peers,
                                   .start = start,
                                   .peer_up = peer_up,
+                                  .listener = listener,
+                                  .reload = reload,
                                   .drain = drain};
         return role_main(&role); /* the sandboxes run on; the kernel closes our ends */
 }

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "box/ids.h"
 #include "box/image.h"
@@ -166,6 +167,17 @@ static void fill_enforcement(struct box *b, const struct launch_spec *spec)
         snprintf(e->disk, sizeof e->disk, "%s", image_disk_text(disk));
 }
 
+static void note_gpus(struct box *b, const struct launch_spec *spec)
+{
+        char *to = b->created.enforcement.gpus;
+        b->j.n_gpus = spec->n_gpus;
+        for (uint32_t i = 0; i < spec->n_gpus; i++) {
+                b->j.gpus[i] = spec->gpus[i];
+                to = stpcpy(to, i ? "," : "");
+                to = stpcpy(to, spec->gpus[i].device);
+        }
+}
+
 static void prepare(struct box *b, const char *asker, const struct launch_spec *spec)
 {
         struct journal *j = &b->j;
@@ -181,6 +193,7 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         j->n_layers = spec->n_layers;
         for (uint32_t i = 0; i < spec->n_layers; i++)
                 memcpy(j->layers[i].key, spec->layers[i].key, sizeof j->layers[i].key);
+        note_gpus(b, spec);
         memcpy(j->parent, spec->template, sizeof j->parent);
         j->disk_bytes = spec->disk_bytes;
         j->plain = !image_rooted(spec);
@@ -290,14 +303,38 @@ static int check_request(struct boxes *all, const char *asker, const struct laun
         return 0;
 }
 
+static bool gpu_in_use(void *ctx, const char *name)
+{
+        const struct boxes *all = ctx;
+        for (const struct box *b = all->first; b; b = b->next)
+                for (uint32_t i = 0; b->j.stage != JOURNAL_ENDED && i < b->j.n_gpus; i++)
+                        if (str_eq(b->j.gpus[i].device, name))
+                                return true;
+        return false;
+}
+
+/* Which devices "any" and "all" are. */
+static int choose_gpus(struct boxes *all, const struct launch_spec **spec,
+                       struct launch_spec **ret_chosen, struct err *err)
+{
+        if (!(*spec)->n_gpus)
+                return 0;
+        *ret_chosen = xmalloc(sizeof **ret_chosen);
+        **ret_chosen = **spec;
+        *spec = *ret_chosen;
+        return gpu_choose(&all->c.host->gpus, *ret_chosen, gpu_in_use, all, err);
+}
+
 void box_create(struct boxes *all, const char *asker, const struct launch_spec *spec, int command,
                 struct peer_request *rq)
 {
         struct err err = {0};
         uint64_t received_us = clock_boot_us();
         auto_close int given = command;
+        auto_free struct launch_spec *chosen = NULL;
         struct box *b = NULL;
-        if (check_request(all, asker, spec, command, &err) == 0)
+        if (check_request(all, asker, spec, command, &err) == 0 &&
+            choose_gpus(all, &spec, &chosen, &err) == 0)
                 b = pool_take(all, spec, &err);
         if (b)
                 prepare(b, asker, spec);

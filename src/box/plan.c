@@ -54,11 +54,13 @@ static bool has_dir(const struct plan *p, const char *path)
         return false;
 }
 
-/* The directories of a mount point, from the top. */
-static void add_target(struct plan *p, const char *target)
+/* The directories of a mount point, from the top; or only those above it. */
+static void add_dirs(struct plan *p, const char *target, bool above)
 {
         for (const char *end = target + 1; *end;) {
                 end += strcspn(end, "/");
+                if (above && !*end)
+                        return;
                 const char *dir = keep_text(p, target + 1, (size_t)(end - target - 1));
                 if (!has_dir(p, dir))
                         add_dir(p, dir, 0755, false);
@@ -66,7 +68,38 @@ static void add_target(struct plan *p, const char *target)
         }
 }
 
-static void plan_root(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f)
+static void add_target(struct plan *p, const char *target)
+{
+        add_dirs(p, target, false);
+}
+
+/* The places of devices' files, and their links: before anything of a user's is mounted. */
+static void plan_gpu_places(struct plan *p, const struct gpu_set *s)
+{
+        for (size_t i = 0; i < s->n_files; i++) {
+                const struct gpu_file *f = s->files[i];
+                add_dirs(p, f->target, !f->directory);
+                if (!f->directory)
+                        add(p, PLAN_FILE, keep_text(p, f->target + 1, strlen(f->target + 1)));
+        }
+        for (size_t i = 0; i < s->n_links; i++) {
+                const struct gpu_link *l = s->links[i];
+                add_dirs(p, l->path, true);
+                add_link(p, keep_text(p, l->path + 1, strlen(l->path + 1)),
+                         keep_text(p, l->target, strlen(l->target)));
+        }
+}
+
+static void plan_gpu_files(struct plan *p, const struct gpu_set *s)
+{
+        for (size_t i = 0; i < s->n_files; i++) {
+                const char *path = s->files[i]->target + 1;
+                add_tree(p, keep_text(p, path, strlen(path)), (enum plan_tree)(TREE_GPU + i));
+        }
+}
+
+static void plan_root(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f,
+                      const struct gpu_set *gpus)
 {
         add(p, PLAN_ROOT, "")->bytes = spec->disk_bytes;
         static const char *const dirs[] = {"usr", "etc",      "dev",           "proc",
@@ -80,6 +113,7 @@ static void plan_root(struct plan *p, const struct launch_spec *spec, const stru
         add_link(p, "var/tmp", "/tmp");
         for (size_t i = 0; i < f->n_links; i++)
                 add_link(p, f->links[i].name, f->links[i].target);
+        plan_gpu_places(p, gpus);
         for (uint32_t i = 0; i < spec->n_mounts; i++)
                 add_target(p, spec->mounts[i].target);
 }
@@ -92,7 +126,8 @@ static void plan_kernel(struct plan *p, const struct plan_facts *f)
                 add(p, PLAN_MASK, f->masks[i].path)->n = f->masks[i].dir;
 }
 
-static void plan_mounts(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f)
+static void plan_mounts(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f,
+                        const struct gpu_set *gpus)
 {
         add_tree(p, "usr", TREE_USR);
         add_tree(p, "etc", TREE_ETC);
@@ -102,6 +137,7 @@ static void plan_mounts(struct plan *p, const struct launch_spec *spec, const st
         add_view(p, "work", "work");
         add_view(p, "dev/shm", ".paddock/shm");
         plan_kernel(p, f);
+        plan_gpu_files(p, gpus);
         for (uint32_t i = 0; i < spec->n_mounts; i++) {
                 const char *target =
                         keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
@@ -111,7 +147,8 @@ static void plan_mounts(struct plan *p, const struct launch_spec *spec, const st
 
 /* The root is an image's, in which nothing is trusted: its layers, below our own on top, see
  * image.h. Every place is a directory there already, or it is refused. */
-static void plan_image(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f)
+static void plan_image(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f,
+                       const struct gpu_set *gpus)
 {
         add_tree(p, "", TREE_ROOT);
         p->steps[p->n - 1].kind = PLAN_IMAGE;
@@ -126,6 +163,8 @@ static void plan_image(struct plan *p, const struct launch_spec *spec, const str
         if (f->ca)
                 add_tree(p, ".paddock/ca.crt", TREE_CA);
         plan_kernel(p, f);
+        plan_gpu_places(p, gpus);
+        plan_gpu_files(p, gpus);
         for (uint32_t i = 0; i < spec->n_mounts; i++) {
                 add_target(p, spec->mounts[i].target);
                 const char *target =
@@ -179,12 +218,16 @@ struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *f
 {
         struct plan *p = xmalloc(sizeof *p);
         bool image = image_rooted(spec), build = spec->profile == BOX_BUILD;
+        struct gpu_set gpus = {.n_nodes = 0};
         p->n = p->used = 0;
+        /* Whether it can be had was found out before (host_trees). */
+        if (spec->n_gpus && (!facts->gpus || gpu_set(facts->gpus, spec, &gpus, NULL) < 0))
+                gpus.n_files = gpus.n_links = 0;
         if (image) {
-                plan_image(p, spec, facts);
+                plan_image(p, spec, facts, &gpus);
         } else {
-                plan_root(p, spec, facts);
-                plan_mounts(p, spec, facts);
+                plan_root(p, spec, facts, &gpus);
+                plan_mounts(p, spec, facts, &gpus);
         }
         plan_secrets(p, spec);
         plan_program(p, spec, facts);

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/buf.h"
+#include "box/gpu.h"
 #include "link/init.h"
 #include "link/launch.h"
 
@@ -24,7 +25,8 @@ enum plan_tree {
         TREE_CA,     /* /.paddock/ca.crt */
         TREE_UPPER,  /* not attached: where what the sandbox writes can be copied from */
         TREE_VOLUME, /* the first of the volumes */
-        TREE_MAX = TREE_VOLUME + BOX_VOLUMES_MAX
+        TREE_GPU = TREE_VOLUME + BOX_VOLUMES_MAX, /* the first of the devices' files */
+        TREE_MAX = TREE_GPU + GPU_FILES_MAX
 };
 
 enum plan_kind {
@@ -75,12 +77,16 @@ struct plan_facts {
                 bool dir;
         } masks[24]; /* of /proc, those that the host has */
         size_t n_masks;
+        const struct gpu_table *gpus; /* NULL: none */
 };
 
-/* The image's own steps, and for each volume a directory for every other byte of its target. */
-#define PLAN_STEPS_MAX (96 + BOX_SECRETS_MAX + 1 + BOX_VOLUMES_MAX * 66)
+/* The image's own steps, for each volume a directory for every other byte of its target, and for
+ * each of a device's files and links its directories, its place and itself. */
+#define PLAN_GPU_MAX   ((GPU_FILES_MAX + GPU_LINKS_MAX) * (GPU_DEPTH_MAX + 2))
+#define PLAN_STEPS_MAX (96 + BOX_SECRETS_MAX + 1 + BOX_VOLUMES_MAX * 66 + PLAN_GPU_MAX)
 /* Each of those directories is kept as a path of its own. */
-#define PLAN_TEXT_MAX (4096 + BOX_SECRETS_MAX * 128 + BOX_VOLUMES_MAX * 66 * 130)
+#define PLAN_TEXT_MAX                                                                              \
+        (4096 + BOX_SECRETS_MAX * 128 + BOX_VOLUMES_MAX * 66 * 130 + PLAN_GPU_MAX * GPU_PATH_MAX)
 
 struct plan {
         struct plan_step steps[PLAN_STEPS_MAX];

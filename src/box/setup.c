@@ -53,16 +53,28 @@ static int attach_root(int fd, struct err *err)
         return root < 0 ? err_sys(err, -errno, "root of the image") : root;
 }
 
-/* A mount point in an image, which may have anything there: no link is followed. */
-static int make_place(int root, const struct plan_step *s, struct err *err)
+static const char *last_part(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        return slash ? slash + 1 : path;
+}
+
+static int open_parent(int root, const char *path, struct err *err)
 {
         char parent[PATH_TEXT_MAX];
-        const char *slash = strrchr(s->path, '/');
-        snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - s->path) : 0, s->path);
-        auto_close int dir = dir_open_within(root, parent);
+        const char *name = last_part(path);
+        snprintf(parent, sizeof parent, "%.*s", name > path ? (int)(name - path - 1) : 0, path);
+        int dir = dir_open_within(root, parent);
+        return dir < 0 ? err_sys(err, dir, "%s", parent) : dir;
+}
+
+/* In an image there may be anything: no link is followed, and a place is what it has to be. */
+static int make_place(int root, const struct plan_step *s, struct err *err)
+{
+        auto_close int dir = open_parent(root, s->path, err);
         if (dir < 0)
-                return err_sys(err, dir, "%s", parent);
-        const char *name = slash ? slash + 1 : s->path;
+                return dir;
+        const char *name = last_part(s->path);
         struct stat st;
         if (mkdirat(dir, name, s->mode) == 0)
                 return 0;
@@ -71,6 +83,34 @@ static int make_place(int root, const struct plan_step *s, struct err *err)
         return S_ISDIR(st.st_mode)
                        ? 0
                        : err_set(err, -ENOTDIR, "the image has no directory at '/%s'", s->path);
+}
+
+static int make_file_place(int root, const char *path, struct err *err)
+{
+        struct stat st;
+        auto_close int dir = open_parent(root, path, err);
+        if (dir < 0)
+                return dir;
+        auto_close int fd =
+                openat(dir, last_part(path), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444);
+        if (fd >= 0)
+                return 0;
+        if (errno != EEXIST || fstatat(dir, last_part(path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_sys(err, -errno, "%s", path);
+        return S_ISREG(st.st_mode)
+                       ? 0
+                       : err_set(err, -EINVAL, "the image has no plain file at '/%s'", path);
+}
+
+/* One that the image has already is the image's. */
+static int make_link(int root, const struct plan_step *s, struct err *err)
+{
+        auto_close int dir = open_parent(root, s->path, err);
+        if (dir < 0)
+                return dir;
+        if (symlinkat(s->text, dir, last_part(s->path)) < 0 && errno != EEXIST)
+                return err_sys(err, -errno, "%s", s->path);
+        return 0;
 }
 
 static int make_dir(int root, const struct plan_step *s, struct err *err)
@@ -243,10 +283,10 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
                 return s->trees[TREE_ROOT] >= 0 ? make_place(*root, p, err)
                                                 : make_dir(*root, p, err);
         case PLAN_FILE:
-                return make_file(*root, p->path, err);
+                return s->trees[TREE_ROOT] >= 0 ? make_file_place(*root, p->path, err)
+                                                : make_file(*root, p->path, err);
         case PLAN_LINK:
-                return symlinkat(p->text, *root, p->path) < 0 ? err_sys(err, -errno, "%s", p->path)
-                                                              : 0;
+                return make_link(*root, p, err);
         case PLAN_TREE:
                 return mount_attach(s->trees[p->tree], *root, p->path, err);
         case PLAN_VIEW:

@@ -2,6 +2,7 @@
 #include "box/layer.h"
 #include "base/id.h"
 #include "base/str.h"
+#include "link/gpu.h"
 
 /* Where a volume may not be: what we mount ourselves, and what programs trust to be the host's. */
 static const char *const reserved[] = {"/usr",    "/bin",  "/sbin", "/lib", "/lib32", "/lib64",
@@ -81,12 +82,25 @@ static int check_unable(const struct launch_spec *s, struct err *err)
                 {"network: the open network", s->network == BOX_NET_OPEN},
                 {"policy: a policy without a network",
                  s->policy.len && s->network != BOX_NET_PROXY},
-                {"gpus: a GPU", s->n_gpus},
                 {"driver: a driver other than ns", s->driver[0] && !str_eq(s->driver, "ns")},
         };
         for (size_t i = 0; i < ARRAY_LEN(unable); i++)
                 if (unable[i].asked)
                         return err_set(err, -ENOTSUP, "%s is not available here", unable[i].field);
+        return 0;
+}
+
+static int check_gpus(const struct launch_spec *s, struct err *err)
+{
+        if (s->n_gpus > BOX_GPUS_MAX)
+                return bad(err, "gpus", "at most 8");
+        if (s->n_gpus && s->profile != BOX_RUN)
+                return bad(err, "gpus", "none but for a user's command");
+        for (uint32_t i = 0; i < s->n_gpus; i++) {
+                const char *name = s->gpus[i].device;
+                if (!gpu_name_valid(name) && !str_eq(name, "all") && !str_eq(name, "any"))
+                        return bad(err, "gpus.device", "a name such as nvidia.com/gpu=0");
+        }
         return 0;
 }
 
@@ -194,6 +208,8 @@ int spec_check(const struct launch_spec *s, struct err *err)
         if (s->disk_backed > 1)
                 return bad(err, "disk_backed", "0 or 1");
         r = check_layers(s, err);
+        if (r == 0)
+                r = check_gpus(s, err);
         if (r < 0)
                 return r;
         if (s->n_mounts > BOX_VOLUMES_MAX)

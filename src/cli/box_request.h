@@ -104,8 +104,9 @@ extern const char *const box_networks[], *const box_drivers[];
                 {.o = {.name = "gpu",                                                              \
                        .type = OPTION_STR,                                                         \
                        .max = 127,                                                                 \
-                       .doc = "A device by its CDI name, such as nvidia.com/gpu=0."},              \
-                 .arg = "NAME",                                                                    \
+                       .doc = "A device by its CDI name, such as nvidia.com/gpu=0; all; or how "   \
+                              "many."},                                                            \
+                 .arg = "NAME|all|N",                                                              \
                  .repeated = true},                                                                \
                 {.o = {.name = "idle-timeout",                                                     \
                        .type = OPTION_MS,                                                          \

@@ -68,12 +68,26 @@ static int parse_values(const struct option *o, const char *values, size_t n, ch
         return 0;
 }
 
+/* What a person wrote in one text: a value, or the items of a list with commas. */
+static int parse_text(const struct option *o, const char *text, char **ret, struct err *err)
+{
+        size_t n = 1;
+        auto_free char *values = xcalloc(1, strlen(text) + 2);
+        memcpy(values, text, strlen(text));
+        if (o->type == OPTION_LIST) {
+                n = *text != '\0';
+                for (char *s = values; (s = strchr(s, ',')); n++)
+                        *s++ = '\0';
+        }
+        return parse_values(o, values, n, ret, err);
+}
+
 static int fill_defaults(struct config *c)
 {
         c->values = xcalloc(config_options_n, sizeof *c->values);
         for (size_t i = 0; i < config_options_n; i++) {
                 const struct option *o = &config_options[i];
-                int r = parse_values(o, o->def, o->type != OPTION_LIST, &c->values[i].text, NULL);
+                int r = parse_text(o, o->def, &c->values[i].text, NULL);
                 if (r < 0)
                         return r;
         }
@@ -243,17 +257,9 @@ int config_set(struct config *c, const char *name, const char *text, struct err 
 {
         const struct option *o = config_find(name);
         char *canonical = NULL;
-        size_t n = 1;
         if (!o)
                 return err_set(err, -ENOENT, "%.128s: unknown option", name);
-        auto_free char *values = xcalloc(1, strlen(text) + 2);
-        memcpy(values, text, strlen(text));
-        if (o->type == OPTION_LIST) {
-                n = *text != '\0';
-                for (char *s = values; (s = strchr(s, ',')); n++)
-                        *s++ = '\0';
-        }
-        int r = parse_values(o, values, n, &canonical, err);
+        int r = parse_text(o, text, &canonical, err);
         if (r < 0)
                 return err_wrap(err, r, "%s", name);
         value_replace(value_of(c, name), canonical, xstrdup("command line"));

@@ -25,6 +25,15 @@ static bool needs_quotes(const char *s)
         return !*s || strpbrk(s, ":#{}[]&*!|>'\"%@`, ") != NULL;
 }
 
+/* A list as a person reads it: a blank behind each comma. */
+static int spaced(const char *text, struct buf *ret)
+{
+        int r = 0;
+        for (; r == 0 && *text; text++)
+                r = *text == ',' ? buf_adds(ret, ", ") : buf_add(ret, text, 1);
+        return r;
+}
+
 /* How the default would be written in the file. */
 static int default_yaml(const struct option *o, struct buf *ret)
 {
@@ -32,8 +41,11 @@ static int default_yaml(const struct option *o, struct buf *ret)
                 return buf_addf(ret,
                                 o->type == OPTION_LIST || !needs_quotes(o->example) ? "%s" : "'%s'",
                                 o->example);
-        if (o->type == OPTION_LIST)
-                return buf_adds(ret, "[]");
+        if (o->type == OPTION_LIST) {
+                int r = buf_adds(ret, "[");
+                r = r < 0 ? r : spaced(o->def, ret);
+                return r < 0 ? r : buf_adds(ret, "]");
+        }
         return buf_addf(ret, needs_quotes(o->def) ? "'%s'" : "%s", o->def);
 }
 
@@ -91,8 +103,12 @@ int config_manual(struct buf *ret)
                              o->doc);
                 bool special = o->zero && str_eq(o->def, "0");
                 if (r >= 0 && *o->def)
-                        r = buf_addf(ret, "Default: %s%s%s%s.\n", o->def, special ? " (" : "",
-                                     special ? o->zero : "", special ? ")" : "");
+                        r = buf_adds(ret, "Default: ");
+                if (r >= 0 && *o->def)
+                        r = spaced(o->def, ret);
+                if (r >= 0 && *o->def)
+                        r = buf_addf(ret, "%s%s%s.\n", special ? " (" : "", special ? o->zero : "",
+                                     special ? ")" : "");
                 if (r >= 0 && o->reloadable)
                         r = buf_adds(ret, "Changes are applied by a reload.\n");
         }

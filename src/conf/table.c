@@ -103,6 +103,15 @@ static int check_host(const char *text, struct err *err)
         return err_set(err, -EINVAL, "'%.128s' is not valid, expected a host, or HOST:PORT", text);
 }
 
+/* A directory of the host: an absolute path without '..' and without a slash at its end. */
+static int check_dir(const char *text, struct err *err)
+{
+        if (*text == '/' && str_is_subpath(text + 1))
+                return 0;
+        return err_set(err, -EINVAL, "'%.128s' is not valid, expected a directory such as /etc/cdi",
+                       text);
+}
+
 const struct option config_options[] = {
         {
                 .name = "serve.state_dir",
@@ -373,6 +382,48 @@ const struct option config_options[] = {
                 .doc = "Hosts that builds of images may reach besides the mirrors: HOST or "
                        "HOST:PORT, '*.example.org' for all below it; a recipe chooses among them "
                        "and adds none.",
+        },
+        {
+                .name = "gpu.cdi_dirs",
+                .type = OPTION_LIST,
+                .def = "/etc/cdi,/var/run/cdi",
+                .max = 200,
+                .check = check_dir,
+                .reloadable = true,
+                .doc = "Directories with the CDI files (JSON or YAML) of the devices that "
+                       "sandboxes "
+                       "may ask for by --gpu; read at the start and at each reload.",
+        },
+        {
+                .name = "gpu.paths",
+                .type = OPTION_LIST,
+                .def = "/usr/lib,/usr/lib64,/usr/bin,/usr/share,/lib,/lib64,/etc/vulkan,"
+                       "/etc/OpenCL",
+                .max = 200,
+                .check = check_dir,
+                .reloadable = true,
+                .doc = "Directories of this host that files of a CDI device may come from; a CDI "
+                       "file that names another one is refused.",
+        },
+        {
+                .name = "gpu.drivers",
+                .type = OPTION_LIST,
+                .def = "nvidia,nvidia-frontend,nvidiactl,nvidia-modeset,nvidia-uvm,nvidia-caps,"
+                       "nvidia-nvswitch,drm,kfd,accel",
+                .max = 64,
+                .reloadable = true,
+                .doc = "Drivers, by their names in /proc/devices, whose device nodes a CDI file "
+                       "may "
+                       "give to a sandbox.",
+        },
+        {
+                .name = "gpu.shared",
+                .type = OPTION_BOOL,
+                .def = "false",
+                .reloadable = true,
+                .doc = "Give one device to several sandboxes at a time; the driver is then all "
+                       "that "
+                       "keeps their memory apart.",
         },
         {
                 .name = "limits.running",

@@ -61,6 +61,7 @@ static const struct wire_field created_fields[] = {WIRE_STR(C, enforcement.drive
                                                    WIRE_STR(C, enforcement.start),
                                                    WIRE_STR(C, enforcement.disk),
                                                    WIRE_STR(C, enforcement.missing),
+                                                   WIRE_STR(C, enforcement.gpus),
                                                    WIRE_U64(C, enforcement.capabilities),
                                                    WIRE_U32(C, enforcement.no_new_privs),
                                                    WIRE_U32(C, enforcement.landlock_abi),

@@ -90,7 +90,7 @@ struct launch_secret {
         char target[128]; /* absolute, inside the sandbox */
 };
 struct launch_gpu {
-        char device[128]; /* a CDI name, "nvidia.com/gpu=0" */
+        char device[128]; /* a CDI name, "nvidia.com/gpu=0"; "any": one that is free; "all" */
 };
 struct launch_spec {
         char id[ID_TEXT_LEN + 1];
@@ -126,17 +126,18 @@ struct launch_spec {
 
 /* What was in force, by launch's own checks; see docs/THREATS.md for each. */
 struct launch_enforcement {
-        char driver[16];       /* "ns" */
-        char namespaces[64];   /* "user,mount,pid,net,ipc,uts,cgroup" */
-        char ids[48];          /* "1879113728+65536", "single 1000", "100000+65536, 1000 is
+        char driver[16];     /* "ns" */
+        char namespaces[64]; /* "user,mount,pid,net,ipc,uts,cgroup" */
+        char ids[48];        /* "1879113728+65536", "single 1000", "100000+65536, 1000 is
                                   501": further ids, inside 1000 the user */
-        char seccomp[65];      /* SHA-256 of the compiled filter */
-        char cgroup[16];       /* "v2" "v1" "hybrid" "none" */
-        char network[16];      /* "none" */
-        char start[16];        /* "cold"; "ahead": from the pool; "forked": from a template */
-        char disk[16];         /* what holds the disk limit: "tmpfs" */
-        char missing[256];     /* layers that could not be had, comma-separated; "" none */
-        uint64_t capabilities; /* effective | permitted | bounding of the command; 0 */
+        char seccomp[65];    /* SHA-256 of the compiled filter */
+        char cgroup[16];     /* "v2" "v1" "hybrid" "none" */
+        char network[16];    /* "none" */
+        char start[16];      /* "cold"; "ahead": from the pool; "forked": from a template */
+        char disk[16];       /* what holds the disk limit: "tmpfs" */
+        char missing[256];   /* layers that could not be had, comma-separated; "" none */
+        char gpus[BOX_GPUS_MAX * 128]; /* names of the devices that it has, comma-separated */
+        uint64_t capabilities;         /* effective | permitted | bounding of the command; 0 */
         uint32_t no_new_privs;
         uint32_t landlock_abi; /* 0: not available */
         uint32_t memory_limit, cpu_limit,

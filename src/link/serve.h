@@ -29,7 +29,7 @@ struct serve_peer {
         char name[16]; /* the role at the other end */
 };
 struct serve_listener {
-        /* api: listening sockets "unix" and "tcp", and before "tcp" the files "tls-cert" and
+        /* launch: "gpus", see link/gpu.h; api: listening sockets "unix" and "tcp", and before "tcp" the files "tls-cert" and
          * "tls-key"; keep: "keep", where a later serve knocks */
         char name[16];
 };

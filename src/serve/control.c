@@ -41,6 +41,9 @@ static int reload(struct serve *s, struct reload_report *rep, struct err *err)
         for (size_t i = 0; i < s->n; i++)
                 if (peer_alive(s->members[i].control))
                         send_settings(&s->members[i]);
+        struct member *launch = find_member(s, "launch");
+        if (launch && peer_alive(launch->control))
+                send_gpus(launch); /* read again, whether or not an option changed */
         return 0;
 }
 

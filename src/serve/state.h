@@ -22,6 +22,7 @@ extern const struct peer_ops control_ops; /* of the link to each role; control.c
 struct member *find_member(struct serve *s, const char *name); /* NULL = no such role */
 void start_member(void *ctx); /* a struct member: starts its role, or schedules the next try */
 void send_settings(struct member *m);
+void send_gpus(struct member *m); /* to launch */
 void wire(struct member *m, const char *only);
 void announce_when_ready(struct serve *s);
 void reap_orphans(struct serve *s); /* SIGCHLD */

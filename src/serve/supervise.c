@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "serve/gpus.h"
 #include "serve/jail.h"
 #include "serve/mirrors.h"
 #include "serve/sockets.h"
@@ -106,6 +107,19 @@ static void send_vault_files(struct member *m)
                 log_error("serve.ca", kv("file", ca), kv("error", errno_text(errno)));
         send_listener(m, "credential", key);
         send_listener(m, "ca", authorities);
+}
+
+/* The devices that the CDI files describe, read by us: launch parses nothing. */
+void send_gpus(struct member *m)
+{
+        const struct config *c = m->serve->config;
+        struct gpus_options o = {config_get(c, "gpu.cdi_dirs"), config_get(c, "gpu.paths"),
+                                 config_get(c, "gpu.drivers")};
+        struct err err = {0};
+        auto_close int fd = gpus_of_host(&o, &err);
+        if (fd < 0)
+                log_error("serve.gpus", kv("error", err_text(&err)));
+        send_listener(m, "gpus", fd);
 }
 
 static void tell_peer(struct member *m, const char *other, int fd)
@@ -229,6 +243,8 @@ static void greet(struct member *m)
                 send_listener(m, "unix", s->unix_fd);
                 send_listener(m, "tcp", s->tcp_fd);
         }
+        if (str_eq(m->row->name, "launch"))
+                send_gpus(m);
         if (str_eq(m->row->name, "vault")) {
                 send_vault_files(m);
                 send_listener(m, "desk", s->vault_fd);

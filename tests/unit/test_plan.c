@@ -1,4 +1,5 @@
 #include "base/id.h"
+#include "base/mem.h"
 #include "box/plan.h"
 #include "box/spec.h"
 #include "test.h"
@@ -68,6 +69,38 @@ TEST(the_order_is_the_one_that_closes_doors)
         CHECK_INT(at(t, "ids"), <, at(t, "seccomp sandbox"));
         CHECK_STR(t + strlen(t) - strlen("seccomp sandbox\n"),
                   "seccomp sandbox\n"); /* nothing after it */
+}
+
+/* A device's files come before a user's volumes: none is ever made inside one of these. */
+TEST(files_of_devices_are_placed_before_volumes)
+{
+        auto_free struct gpu_device *d = xcalloc(1, sizeof *d);
+        struct gpu_table gpus = {.devices = d, .n = 1};
+        struct plan_facts with = facts;
+        struct launch_spec s = spec();
+        with.gpus = &gpus;
+        snprintf(d->name, sizeof d->name, "example.com/gpu=0");
+        d->n_files = d->n_links = 1;
+        snprintf(d->files[0].path, sizeof d->files[0].path, "/usr/lib/a.so");
+        snprintf(d->files[0].target, sizeof d->files[0].target, "/opt/a/a.so");
+        snprintf(d->links[0].path, sizeof d->links[0].path, "/opt/b/a.so");
+        snprintf(d->links[0].target, sizeof d->links[0].target, "../a/a.so");
+        s.n_gpus = s.n_mounts = 1;
+        memcpy(s.gpus[0].device, d->name, sizeof d->name);
+        snprintf(s.mounts[0].volume, sizeof s.mounts[0].volume, "%s", id_new().s);
+        snprintf(s.mounts[0].target, sizeof s.mounts[0].target, "/opt/a/v");
+        auto_free char *t = printed(&s, &with);
+        CHECK_INT(at(t, "directory opt/a 0755"), <, at(t, "file opt/a/a.so"));
+        CHECK_INT(at(t, "directory opt/b 0755"), <, at(t, "link opt/b/a.so ../a/a.so"));
+        CHECK_INT(at(t, "file opt/a/a.so"), <, at(t, "tree opt/a/a.so 26"));
+        CHECK_INT(at(t, "tree opt/a/a.so 26"), <, at(t, "tree opt/a/v 10"));
+        memcpy(s.image, "mine", sizeof "mine");
+        s.n_layers = 1;
+        auto_free char *own = printed(&s, &with);
+        CHECK_INT(at(own, "tree opt/a/a.so 26"), <, at(own, "tree opt/a/v 10"));
+        s.n_gpus = 0;
+        auto_free char *none = printed(&s, &with);
+        CHECK(!strstr(none, "a.so"));
 }
 
 TEST(profiles_have_their_program)

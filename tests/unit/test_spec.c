@@ -93,6 +93,10 @@ TEST(every_bound_is_held_and_named)
         REFUSE("image", snprintf(s.image, sizeof s.image, "mine"));
         REFUSE("disk_backed", s.disk_backed = 2);
         REFUSE("layers, disk_backed", (s.disk_backed = 1, s.profile = BOX_FILES));
+        REFUSE("gpus", s.n_gpus = BOX_GPUS_MAX + 1);
+        REFUSE("gpus", (s.n_gpus = 1, s.profile = BOX_FILES));
+        REFUSE("gpus.device", s.n_gpus = 1);
+        REFUSE("gpus.device", (s.n_gpus = 1, memcpy(s.gpus[0].device, "../x/y=0", 9)));
         REFUSE("layers", s.n_layers = BOX_LAYERS_MAX + 1);
         REFUSE("layers.key", s.n_layers = 1);
         REFUSE("layers.key", (s.n_layers = 1, layer(&s, 0, 'g')));
@@ -126,7 +130,6 @@ TEST(what_launch_cannot_do_is_refused_by_name)
 {
         UNABLE("network", s.network = BOX_NET_OPEN);
         UNABLE("policy", s.policy = slice_of("allow x"));
-        UNABLE("gpus", s.n_gpus = 1);
         UNABLE("driver", snprintf(s.driver, sizeof s.driver, "runsc"));
 }
 
