@@ -14,7 +14,8 @@ P_api     := src/api/main.c         | api store role os net link base      | -lm
 P_parse   := src/rag/parse_main.c   | rag link base                        | -lxml2 -larchive
 P_files   := src/box/files_main.c   | box link base                        |
 P_unpack  := src/box/unpack_main.c  | box base                             | -larchive -lzstd -llzma -lbz2 -lz -lnettle -lacl
-PROGRAMS  := paddock keep launch vault gate rag api parse files unpack
+P_remote  := src/cli/remote_main.c  | net os link base                     | -lssl -lcrypto
+PROGRAMS  := paddock remote keep launch vault gate rag api parse files unpack
 # Test programs may use everything.
 TEST_LIBS := -lsodium -lssl -lcrypto -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
 

@@ -31,6 +31,12 @@ void sandbox_thaw(struct call *c);
 /* policy.c */
 void policy_get(struct call *c);
 void policy_put(struct call *c);
+/* secrets.c */
+void vault_key_get(struct call *c);
+void secrets_get(struct call *c);
+void secret_put(struct call *c);
+void secret_rotate(struct call *c);
+void secret_delete(struct call *c);
 /* upstreams.c */
 void upstreams_get(struct call *c);
 /* execs.c */

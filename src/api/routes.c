@@ -168,6 +168,16 @@ FIELDS(upstream, STR("name", true, NULL), STR("upstream", true, "Where it leads.
        STRS("env", false, "Set in the sandbox; @ is its address there."),
        STRS("users", false, "Operators: who may use it."));
 FIELDS(upstreams, LIST("routes", true, upstream, NULL));
+FIELDS(vault_key, STR("state", true, "unlocked, locked or new"),
+       STR("fingerprint", false, "sha256: of the key."),
+       STR("key", false, "X25519, 32 bytes in hex: what values are sealed to."),
+       STR("ticket", false, "32 bytes in hex: for one envelope within ten minutes."));
+FIELDS(secret_shown, STR("name", true, NULL), STR("kind", true, "route or file"),
+       STR("host", false, "Route: where it is sent."), STR("as", false, "Route: how it is added."),
+       STR("for", false, "File: whose sandboxes may have it."), U64("created_ms", true, NULL),
+       U64("changed_ms", true, NULL));
+FIELDS(secrets_shown, LIST("secrets", true, secret_shown, NULL));
+FIELDS(sealed, STR("envelope", true, "In hex: the value, sealed; see docs/vault.md."));
 FIELDS(limit_query, U64("limit", false, NULL));
 FIELDS(all_query, BOOL("all", false, "Operators: everybody's."));
 FIELDS(sandboxes_query, U64("limit", false, NULL), STR("before", false, "Id: only older ones."),
@@ -335,6 +345,20 @@ const struct route routes[] = {
         {"GET", "/v1/routes", SCOPE_MEMBER, upstreams_get,
          "Routes of the configuration that the caller's sandboxes may use.", .status = 200,
          .answer = upstreams},
+
+        {"GET", "/v1/vault/key", SCOPE_MEMBER, vault_key_get,
+         "The vault's public key, and a ticket for one envelope.", .status = 200,
+         .answer = vault_key},
+        {"GET", "/v1/secrets", SCOPE_OPERATOR, secrets_get, "Secrets, never their values.",
+         .status = 200, .answer = secrets_shown},
+        {"PUT", "/v1/secrets/{name}", SCOPE_OPERATOR, secret_put,
+         "Gives the vault a secret, sealed to its key.", .body = sealed, .status = 200,
+         .answer = named},
+        {"POST", "/v1/secrets/{name}/rotate", SCOPE_OPERATOR, secret_rotate,
+         "A new value, sealed; what it is bound to stays.", .body = sealed, .status = 200,
+         .answer = named},
+        {"DELETE", "/v1/secrets/{name}", SCOPE_OPERATOR, secret_delete, "Removes a secret.",
+         .status = 200, .answer = named},
 
         {"GET", "/v1/jobs", SCOPE_MEMBER, jobs_get_all, "Jobs, newest first.", .query = paging,
          .status = 200, .answer = jobs},

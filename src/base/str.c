@@ -219,3 +219,26 @@ void hex_encode(char *dst, const void *p, size_t n)
         }
         dst[2 * n] = '\0';
 }
+
+static int hex_digit(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        if (c >= 'a' && c <= 'f')
+                return c - 'a' + 10;
+        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int hex_decode(void *dst, size_t n, const char *s)
+{
+        unsigned char *p = dst;
+        if (strlen(s) != 2 * n)
+                return -EINVAL;
+        for (size_t i = 0; i < n; i++) {
+                int high = hex_digit(s[2 * i]), low = hex_digit(s[2 * i + 1]);
+                if (high < 0 || low < 0)
+                        return -EINVAL;
+                p[i] = (unsigned char)(high << 4 | low);
+        }
+        return 0;
+}

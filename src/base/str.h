@@ -34,3 +34,5 @@ size_t utf8_clip(const char *s, size_t n, size_t max);
 /* True in time that depends only on n. */
 bool bytes_equal_const_time(const void *a, const void *b, size_t n);
 void hex_encode(char *dst, const void *p, size_t n); /* dst holds 2n+1 */
+/* Both cases, exactly n bytes; -EINVAL when s is anything else. */
+MUST_CHECK int hex_decode(void *dst, size_t n, const char *s);

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/remote.h"
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,7 +11,8 @@
 #define READ_BYTES 65536
 
 struct client {
-        char *socket;
+        char *socket;          /* NULL: */
+        struct remote *remote; /* elsewhere */
         int fd;
         bool parsing;    /* `h1` is initialised for this connection */
         bool in_body;    /* an answer is being read */
@@ -26,6 +28,15 @@ struct client *client_new(const char *socket_path)
 {
         struct client *c = xcalloc(1, sizeof *c);
         c->socket = xstrdup(socket_path);
+        c->fd = -1;
+        return c;
+}
+
+struct client *client_new_remote(const struct remote *where)
+{
+        struct client *c = xcalloc(1, sizeof *c);
+        c->remote = xmalloc(sizeof *where);
+        *c->remote = *where;
         c->fd = -1;
         return c;
 }
@@ -46,11 +57,14 @@ void client_free(struct client *c)
         if (!c)
                 return;
         client_drop(c);
+        if (c->remote)
+                explicit_bzero(c->remote, sizeof *c->remote);
+        free(c->remote);
         free(c->socket);
         free(c);
 }
 
-static int open_socket(struct client *c, struct err *err)
+static int open_unix(const struct client *c, struct err *err)
 {
         struct sockaddr_un a = {.sun_family = AF_UNIX};
         if (str_copy(a.sun_path, sizeof a.sun_path, c->socket) < 0)
@@ -69,7 +83,15 @@ static int open_socket(struct client *c, struct err *err)
                                        c->socket);
                 return err_sys(err, -e, "%s", c->socket);
         }
-        c->fd = TAKE_FD(fd);
+        return TAKE_FD(fd);
+}
+
+static int open_socket(struct client *c, struct err *err)
+{
+        int fd = c->remote ? remote_open(c->remote, err) : open_unix(c, err);
+        if (fd < 0)
+                return fd;
+        c->fd = fd;
         h1_init(&c->h1, H1_RESPONSE, HTTP_HEAD_MAX);
         c->parsing = true;
         return 0;
@@ -106,14 +128,28 @@ static int send_bytes(struct client *c, const char *p, size_t n, struct err *err
         return 0;
 }
 
-static int put_head(struct buf *b, const struct client_request *rq)
+/* Who asks, and which of its names the server is asked by. */
+static int put_remote(struct buf *b, const struct remote *to)
+{
+        char text[sizeof to->token + 8];
+        int r = h1_put_field(b, "Host", to->authority);
+        if (r < 0 || !to->token[0])
+                return r;
+        snprintf(text, sizeof text, "Bearer %s", to->token);
+        r = h1_put_field(b, "Authorization", text);
+        explicit_bzero(text, sizeof text);
+        return r;
+}
+
+static int put_head(struct buf *b, const struct remote *to, const struct client_request *rq)
 {
         char length[24];
         bool has_body = rq->upload || rq->body.len;
         uint64_t n = rq->upload ? rq->upload_bytes : rq->body.len;
         snprintf(length, sizeof length, "%llu", (unsigned long long)n);
         int r = h1_put_request(b, rq->method, rq->target);
-        r = r < 0 ? r : h1_put_field(b, "Host", "localhost");
+        if (r >= 0)
+                r = to ? put_remote(b, to) : h1_put_field(b, "Host", "localhost");
         for (size_t i = 0; i < rq->n_fields && r >= 0; i++)
                 r = h1_put_field(b, rq->fields[i].name, rq->fields[i].value);
         if (has_body && r >= 0)
@@ -134,7 +170,7 @@ int client_send(struct client *c, const struct client_request *rq, struct err *e
 {
         CLEANUP(buf_done) struct buf head = {0};
         buf_init(&head, HTTP_HEAD_MAX);
-        int r = put_head(&head, rq);
+        int r = put_head(&head, c->remote, rq);
         if (r < 0)
                 return err_set(err, -EINVAL, "the request cannot be written as HTTP");
         c->chunked = rq->upload && rq->upload_bytes == UPLOAD_CHUNKED;

@@ -1,4 +1,5 @@
-/* client.h - HTTP to the server behind a Unix socket, blocking, one connection.
+/* client.h - HTTP to the server behind a Unix socket or elsewhere (cli/remote.h), blocking, one
+ * connection.
  *
  *     struct client *c = client_new("/run/paddock/paddock.sock");
  *     r = client_call(c, "GET", "/v1/status", NULL, &j, err);
@@ -14,7 +15,10 @@
 struct client;
 
 struct client *client_new(const char *socket); /* never NULL; connects at the first request */
-void client_free(struct client *c);            /* NULL is fine */
+/* The same with a server elsewhere; copied. */
+struct remote;
+struct client *client_new_remote(const struct remote *where);
+void client_free(struct client *c); /* NULL is fine */
 DEFINE_CLEANUP(struct client *, client_free);
 
 /* A JSON request and its JSON answer. body is borrowed, NULL: none. *ret is NULL when the answer

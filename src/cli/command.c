@@ -11,6 +11,12 @@ const struct flag common_flags[] = {
                .type = OPTION_STR,
                .doc = "Ask the server behind this Unix socket (also: PADDOCK_SOCKET)."},
          .arg = "PATH"},
+        {.o = {.name = "server",
+               .type = OPTION_STR,
+               .max = 280,
+               .doc = "Ask the server at this address (also: PADDOCK_SERVER), with the token in "
+                      "PADDOCK_TOKEN_FILE and the certificate authorities in PADDOCK_CA."},
+         .arg = "https://HOST[:PORT]"},
         {.o = {.name = "json",
                .doc = "Print the result as JSON, with the fields of the HTTP API."}},
         {.o = {.name = "help", .doc = "Say what the command does and which flags it takes."},

@@ -57,7 +57,7 @@ struct command {
 
 extern const struct command *const commands[];
 extern const size_t commands_n;
-extern const struct flag common_flags[]; /* --socket --json --help */
+extern const struct flag common_flags[]; /* --socket --server --json --help */
 
 /* A parsed command line. */
 struct flag_value {

@@ -1,4 +1,5 @@
 #include "cli/desk.h"
+#include "cli/remote.h"
 #include "cli/server.h"
 #include <stdio.h>
 #include <sys/socket.h>
@@ -9,7 +10,12 @@ int desk_connect(const struct invocation *inv, struct err *err)
         struct sockaddr_un a = {.sun_family = AF_UNIX};
         struct server where = {.own = false};
         CLEANUP(client_freep) struct client *c = NULL; /* starts the caller's own, if need be */
-        int r = server_locate(flag_text(inv, "socket"), &where, err);
+        struct remote elsewhere;
+        int r = remote_meant(inv, &elsewhere, err);
+        if (r > 0)
+                r = err_set(err, -EINVAL, "'%s' is for the machine of the server itself",
+                            inv->command->name);
+        r = r < 0 ? r : server_locate(flag_text(inv, "socket"), &where, err);
         r = r < 0 ? r : server_connect(inv, SERVER_START, &c, err);
         if (r < 0)
                 return r;

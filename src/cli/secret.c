@@ -1,9 +1,12 @@
-/* paddock secret: hands values to the vault over the vault's own socket; no other role sees them. */
+/* paddock secret: hands values to the vault over the vault's own socket, or sealed to its key where it
+ * is elsewhere; no other role sees them. */
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/desk.h"
-#include "cli/out.h"
+#include "cli/secret_remote.h"
+#include "cli/simple.h"
+#include "link/envelope.h"
 #include <fcntl.h>
 #include <termios.h>
 
@@ -69,10 +72,19 @@ static int put(struct invocation *inv, uint32_t verb)
         snprintf(d.host, sizeof d.host, "%s", host ? host : "");
         snprintf(d.form, sizeof d.form, "%s", form ? form : "");
         snprintf(d.users, sizeof d.users, "%s", users ? users : "");
+        struct remote where = {.url = ""};
+        struct vault_meant vault;
+        r = r < 0 ? r : remote_meant(inv, &where, &err);
+        bool elsewhere = r > 0;
+        if (elsewhere)
+                r = secret_remote_key(inv, &where, &vault, &err);
         r = r < 0 ? r : read_value("Value", value, sizeof value, &d.value.len, &err);
         d.value.data = value;
-        r = r < 0 ? r : call(inv, verb, &d, &err);
+        if (r >= 0)
+                r = elsewhere ? secret_remote_put(&where, &vault, verb, &d, &err)
+                              : call(inv, verb, &d, &err);
         explicit_bzero(value, sizeof value);
+        explicit_bzero(&where, sizeof where);
         return r < 0 ? fail(r, &err) : EXIT_DONE;
 }
 
@@ -86,13 +98,35 @@ static int rotate(struct invocation *inv)
         return put(inv, DESK_ROTATE);
 }
 
+/* 1: the server is elsewhere; 0; or the error, already printed, as *ret_code. */
+static int is_elsewhere(const struct invocation *inv, int *ret_code)
+{
+        struct remote where;
+        struct err err = {0};
+        int r = remote_meant(inv, &where, &err);
+        explicit_bzero(&where, sizeof where);
+        if (r < 0)
+                *ret_code = fail(r, &err);
+        return r;
+}
+
 static int remove_it(struct invocation *inv)
 {
         struct err err = {0};
         struct desk_name d = {.name = ""};
-        int r = str_copy(d.name, sizeof d.name, inv->operands[0]);
-        r = r < 0 ? err_set(&err, -EINVAL, "'%.64s' is not a name", inv->operands[0])
-                  : call(inv, DESK_REMOVE, &d, &err);
+        CLEANUP(buf_done) struct buf b = {0};
+        int code = 0, away = is_elsewhere(inv, &code);
+        if (away < 0)
+                return code;
+        if (!str_is_name(inv->operands[0])) {
+                err_set(&err, -EINVAL, "'%.64s' is not a name", inv->operands[0]);
+                return fail(-EINVAL, &err);
+        }
+        if (away)
+                return simple_call(inv, SERVER_ASK_ONLY, "DELETE",
+                                   target_of(&b, "/v1/secrets/", inv->operands[0], ""), NULL, NULL);
+        snprintf(d.name, sizeof d.name, "%s", inv->operands[0]);
+        int r = call(inv, DESK_REMOVE, &d, &err);
         return r < 0 ? fail(r, &err) : EXIT_DONE;
 }
 
@@ -109,45 +143,109 @@ static int unlock(struct invocation *inv)
 
 /* ---- list ---- */
 
-static void add_row(struct table *t, json_t *list, const struct desk_secret *d)
+/* As the HTTP API shows it. */
+static json_t *shown(const struct desk_secret *d)
 {
+        bool file = d->kind == SECRET_FILE;
+        json_t *o = json_pack("{s:s,s:s,s:I,s:I}", "name", d->name, "kind", file ? "file" : "route",
+                              "created_ms", (json_int_t)d->created_ms, "changed_ms",
+                              (json_int_t)d->changed_ms);
+        if (file)
+                json_object_set_new(o, "for", json_string(d->users));
+        else
+                json_object_update_new(o, json_pack("{s:s,s:s}", "host", d->host, "as", d->form));
+        return o;
+}
+
+static void print_secrets(const json_t *answer)
+{
+        static const char *const titles[] = {"NAME", "KIND", "HOST", "AS", "CHANGED", NULL};
+        CLEANUP(table_freep) struct table *t = table_new(titles);
         char when[32];
-        const char *kind = d->kind == SECRET_FILE ? "file" : "route";
-        if (list) {
-                json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:I,s:I}", "name", d->name,
-                                                      "kind", kind, "host", d->host, "as", d->form,
-                                                      "created_ms", (json_int_t)d->created_ms,
-                                                      "changed_ms", (json_int_t)d->changed_ms));
-                return;
+        size_t i;
+        json_t *o;
+        json_array_foreach((json_t *)list_in(answer, "secrets"), i, o)
+        {
+                const char *host = get_str(o, "host"), *form = get_str(o, "as");
+                table_cell(t, "%s", get_str(o, "name"));
+                table_cell(t, "%s", get_str(o, "kind"));
+                table_cell(t, "%s", *host ? host : "-");
+                table_cell(t, "%s", *form ? form : "-");
+                table_cell(t, "%s", local_time(when, get_u64(o, "changed_ms")));
         }
-        table_cell(t, "%s", d->name);
-        table_cell(t, "%s", kind);
-        table_cell(t, "%s", d->host[0] ? d->host : "-");
-        table_cell(t, "%s", d->form[0] ? d->form : "-");
-        table_cell(t, "%s", local_time(when, d->changed_ms));
+        table_print(t);
 }
 
 static int list(struct invocation *inv)
 {
-        static const char *const titles[] = {"NAME", "KIND", "HOST", "AS", "CHANGED", NULL};
         char storage[LINK_MESSAGE_MAX];
         struct err err = {0};
         struct desk_secret d;
-        CLEANUP(table_freep) struct table *t = table_new(titles);
-        auto_json json_t *all = inv->json ? json_pack("{s:[]}", "secrets") : NULL;
+        int code = 0, away = is_elsewhere(inv, &code);
+        if (away < 0)
+                return code;
+        if (away)
+                return simple_call(inv, SERVER_ASK_ONLY, "GET", "/v1/secrets", NULL, print_secrets);
+        auto_json json_t *all = json_pack("{s:[]}", "secrets");
         auto_close int fd = desk_connect(inv, &err);
         int r = fd < 0 ? fd : desk_ask(fd, DESK_LIST, &(struct vault_empty){0}, &err);
         while (r >= 0 && (r = desk_hear(fd, storage, DESK_LIST, &d, &err)) == 1)
-                add_row(t, json_object_get(all, "secrets"), &d);
+                json_array_append_new(json_object_get(all, "secrets"), shown(&d));
         if (r < 0)
                 return fail(r, &err);
-        if (all)
+        if (inv->json)
                 out_json(all);
         else
-                table_print(t);
+                print_secrets(all);
         return EXIT_DONE;
 }
 
+/* ---- key ---- */
+
+static void print_key(const json_t *answer)
+{
+        const char *fingerprint = get_str(answer, "fingerprint");
+        puts(*fingerprint ? fingerprint : get_str(answer, "state"));
+}
+
+static int show_key(struct invocation *inv)
+{
+        char storage[LINK_MESSAGE_MAX], fingerprint[FINGERPRINT_TEXT];
+        struct err err = {0};
+        struct desk_status st;
+        int code = 0, away = is_elsewhere(inv, &code);
+        if (away < 0)
+                return code;
+        if (away)
+                return simple_call(inv, SERVER_ASK_ONLY, "GET", "/v1/vault/key", NULL, print_key);
+        auto_close int fd = desk_connect(inv, &err);
+        int r = fd < 0 ? fd : desk_ask(fd, DESK_STATUS, &(struct vault_empty){0}, &err);
+        r = r < 0 ? r : desk_hear(fd, storage, DESK_STATUS, &st, &err);
+        if (r < 0)
+                return fail(r, &err);
+        auto_json json_t *o = json_pack("{s:s}", "state", st.state);
+        if (st.public_key.len == ENVELOPE_KEY) {
+                envelope_fingerprint((const unsigned char *)st.public_key.data, fingerprint);
+                json_object_set_new(o, "fingerprint", json_string(fingerprint));
+        }
+        if (inv->json)
+                out_json(o);
+        else
+                print_key(o);
+        return EXIT_DONE;
+}
+
+/* ---- the rows ---- */
+
+#define VAULT_KEY_FLAG                                                                             \
+        {                                                                                          \
+                .o = {.name = "vault-key",                                                         \
+                      .type = OPTION_STR,                                                          \
+                      .max = FINGERPRINT_TEXT - 1,                                                 \
+                      .doc = "With --server: the fingerprint that the vault's key must have; "     \
+                             "without it the one that was seen first is remembered."},             \
+                .arg = "FINGERPRINT"                                                               \
+        }
 static const char *const kinds[] = {"route", "file", NULL};
 static const struct flag set_flags[] = {
         {.o = {.name = "for",
@@ -172,8 +270,10 @@ static const struct flag set_flags[] = {
                .max = SECRET_FORM_MAX,
                .doc = "How it is added: bearer, header:NAME, basic:USER or query:NAME."},
          .arg = "FORM"},
+        VAULT_KEY_FLAG,
         FLAGS_END,
 };
+static const struct flag rotate_flags[] = {VAULT_KEY_FLAG, FLAGS_END};
 
 const struct command command_secret_set = {
         .name = "secret set",
@@ -181,7 +281,8 @@ const struct command command_secret_set = {
         .summary = "Give the vault a secret; its value is read from standard input.",
         .details = "A secret of kind route is bound to a host and a form when it is set; a route "
                    "that differs in either does not get it. On a terminal the value is asked for "
-                   "and not shown.",
+                   "and not shown. For a server elsewhere it is sealed to the key of that vault "
+                   "before it leaves this machine.",
         .flags = set_flags,
         .min_operands = 1,
         .max_operands = 1,
@@ -191,6 +292,7 @@ const struct command command_secret_rotate = {
         .name = "secret rotate",
         .operands = "NAME",
         .summary = "Give a secret a new value; what it is bound to stays.",
+        .flags = rotate_flags,
         .min_operands = 1,
         .max_operands = 1,
         .run = rotate,
@@ -208,6 +310,15 @@ const struct command command_secret_remove = {
         .min_operands = 1,
         .max_operands = 1,
         .run = remove_it,
+};
+const struct command command_secret_key = {
+        .name = "secret key",
+        .operands = "",
+        .summary = "Show the fingerprint of the vault's public key.",
+        .details =
+                "Compare it with what 'paddock secret set --server' says when it sees the server "
+                "for the first time.",
+        .run = show_key,
 };
 const struct command command_secret_unlock = {
         .name = "secret unlock",

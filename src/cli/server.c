@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/remote.h"
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
@@ -249,7 +250,14 @@ int server_connect(const struct invocation *inv, enum server_start start, struct
                    struct err *err)
 {
         struct server s;
-        int r = server_locate(flag_text(inv, "socket"), &s, err);
+        struct remote elsewhere;
+        int r = remote_meant(inv, &elsewhere, err);
+        if (r > 0)
+                *ret = client_new_remote(&elsewhere);
+        explicit_bzero(elsewhere.token, sizeof elsewhere.token);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        r = server_locate(flag_text(inv, "socket"), &s, err);
         if (r < 0)
                 return r;
         if (start == SERVER_START && s.own) {
@@ -261,4 +269,11 @@ int server_connect(const struct invocation *inv, enum server_start start, struct
         }
         *ret = client_new(s.socket);
         return 0;
+}
+
+int server_answers(const struct invocation *inv, struct err *err)
+{
+        CLEANUP(client_freep) struct client *c = NULL;
+        int r = server_connect(inv, SERVER_ASK_ONLY, &c, err);
+        return r < 0 ? r : client_call(c, "GET", "/v1/health", NULL, NULL, err);
 }

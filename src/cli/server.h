@@ -40,5 +40,7 @@ MUST_CHECK int server_spawn(const char *const *args, const char *socket, const c
                             struct err *err);
 /* 0 once GET /v1/health is answered with 200. */
 MUST_CHECK int server_ready(const char *socket, struct err *err);
+/* The same of the server that the invocation means, without starting any. */
+MUST_CHECK int server_answers(const struct invocation *inv, struct err *err);
 /* mkdir -p, new directories with mode 0700. */
 MUST_CHECK int make_dirs(const char *path, struct err *err);

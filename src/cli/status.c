@@ -56,13 +56,10 @@ static void print_status(const json_t *answer)
 /* Asks until the server is ready or the time is over. */
 static int wait_ready(const struct invocation *inv)
 {
-        struct server s;
         struct err err = {0};
         uint64_t end = clock_boot_ms() + flag_u64(inv, "timeout", 30000);
-        int r = server_locate(flag_text(inv, "socket"), &s, &err);
-        if (r < 0)
-                return fail(r, &err);
-        while ((r = server_ready(s.socket, &err)) < 0 && clock_boot_ms() < end) {
+        int r;
+        while ((r = server_answers(inv, &err)) < 0 && r != -EINVAL && clock_boot_ms() < end) {
                 clock_sleep_ms(20);
         }
         return r < 0 ? fail(r, &err) : EXIT_DONE;

@@ -6,11 +6,10 @@ static int stop(struct invocation *inv)
         bool all = flag_given(inv, "all");
         int code = simple_call(inv, SERVER_ASK_ONLY, "POST", "/v1/stop",
                                json_pack("{s:b}", "all", all), NULL);
-        struct server s;
-        if (code != EXIT_DONE || server_locate(flag_text(inv, "socket"), &s, NULL) < 0)
+        if (code != EXIT_DONE)
                 return code;
         uint64_t end = clock_boot_ms() + 30000;
-        while (server_ready(s.socket, NULL) != -ECONNREFUSED && clock_boot_ms() < end) {
+        while (server_answers(inv, NULL) != -ECONNREFUSED && clock_boot_ms() < end) {
                 clock_sleep_ms(20);
         }
         if (clock_boot_ms() >= end) {

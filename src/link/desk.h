@@ -7,7 +7,6 @@
 #include "link/vault.h"
 
 #define SECRET_VALUE_MAX 32768 /* a key, a certificate chain, a service account */
-#define SECRET_FORM_MAX  127
 
 enum desk_verb {
         DESK_STATUS = 1, /* vault_empty -> desk_status */
@@ -18,8 +17,6 @@ enum desk_verb {
         DESK_AUDIT,  /* desk_from -> desk_line parts, at most DESK_LINES_MAX; the last is empty */
         DESK_UNLOCK, /* desk_phrase -> vault_empty; the first one makes the key */
 };
-
-enum secret_kind { SECRET_ROUTE = 1, SECRET_FILE };
 
 struct desk_status {
         char state[16];          /* "unlocked", "locked", "new": no passphrase was ever given */

@@ -14,6 +14,19 @@ static const struct wire_field deliver_fields[] = {
 static const struct wire_field dial_fields[] = {WIRE_STR(struct vault_dial, sandbox),
                                                 WIRE_STR(struct vault_dial, host),
                                                 WIRE_U32(struct vault_dial, port), WIRE_END};
+static const struct wire_field key_fields[] = {WIRE_STR(struct vault_key, state),
+                                               WIRE_BYTES(struct vault_key, public_key, 32),
+                                               WIRE_BYTES(struct vault_key, ticket, 32), WIRE_END};
+static const struct wire_field sealed_fields[] = {
+        WIRE_STR(struct vault_sealed, name), WIRE_U32(struct vault_sealed, rotate),
+        WIRE_STR(struct vault_sealed, setter),
+        WIRE_BYTES(struct vault_sealed, envelope, SEALED_MAX), WIRE_END};
+#define S struct vault_secret
+static const struct wire_field secret_fields[] = {
+        WIRE_STR(S, name),  WIRE_U32(S, kind),       WIRE_STR(S, host),       WIRE_STR(S, form),
+        WIRE_STR(S, users), WIRE_U64(S, created_ms), WIRE_U64(S, changed_ms), WIRE_END};
+#undef S
+static const struct wire_field name_fields[] = {WIRE_STR(struct vault_name, name), WIRE_END};
 
 static const struct wire_type empty = {"empty", sizeof(struct vault_empty), empty_fields};
 static const struct wire_type id = {"id", sizeof(struct vault_id), id_fields};
@@ -21,6 +34,10 @@ static const struct wire_type status = {"status", sizeof(struct vault_status), s
 static const struct wire_type sandbox = {"sandbox", sizeof(struct vault_sandbox), sandbox_fields};
 static const struct wire_type deliver = {"deliver", sizeof(struct vault_deliver), deliver_fields};
 static const struct wire_type dial = {"dial", sizeof(struct vault_dial), dial_fields};
+static const struct wire_type key = {"key", sizeof(struct vault_key), key_fields};
+static const struct wire_type sealed = {"sealed", sizeof(struct vault_sealed), sealed_fields};
+static const struct wire_type secret = {"secret", sizeof(struct vault_secret), secret_fields};
+static const struct wire_type name = {"name", sizeof(struct vault_name), name_fields};
 
 static const struct link_verb verbs[] = {
         {VAULT_STATUS, "status", &empty, &status, 0, 0},
@@ -30,5 +47,9 @@ static const struct link_verb verbs[] = {
         {VAULT_ROUTE, "route", &id, &empty, 0, 1},
         {VAULT_DELIVER, "deliver", &deliver, &empty, 1, 0},
         {VAULT_DIAL, "dial", &dial, &empty, 0, 1},
+        {VAULT_KEY, "key", &empty, &key, 0, 0},
+        {VAULT_SECRET_PUT, "secret-put", &sealed, &empty, 0, 0},
+        {VAULT_SECRET_LIST, "secret-list", &empty, &secret, 0, 0},
+        {VAULT_SECRET_REMOVE, "secret-remove", &name, &empty, 0, 0},
 };
 const struct link_spec vault_link = {"vault", 1, verbs, ARRAY_LEN(verbs), 0};

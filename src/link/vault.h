@@ -5,7 +5,8 @@
  *           once after each new link when all that run have been named.
  *   gate    asks for connections: DIAL. It decides nothing: what it asks for is checked against
  *           what launch said.
- *   api     STATUS.
+ *   api     STATUS; KEY, SECRET_PUT, SECRET_LIST, SECRET_REMOVE for operators that come by HTTP:
+ *           values are sealed to the vault (link/envelope.h), api never holds one.
  */
 #pragma once
 #include "link/link.h"
@@ -20,10 +21,18 @@ enum vault_verb {
         VAULT_DELIVER, /* vault_deliver + [where to] -> vault_empty: a file secret is written;
                                  -ENOENT also where it is not for that owner */
         VAULT_DIAL,    /* vault_dial -> vault_empty + [connected socket] */
+        VAULT_KEY,     /* vault_empty -> vault_key: the public key, and a ticket for one envelope */
+        VAULT_SECRET_PUT,    /* vault_sealed -> vault_empty */
+        VAULT_SECRET_LIST,   /* vault_empty -> vault_secret parts; the last has no name */
+        VAULT_SECRET_REMOVE, /* vault_name -> vault_empty */
 };
 
 #define HOST_TEXT_MAX   253   /* a DNS name (RFC 1035) */
 #define POLICY_TEXT_MAX 16384 /* of one sandbox */
+#define SECRET_FORM_MAX 127
+#define SEALED_MAX      40960 /* an envelope with the longest value */
+
+enum secret_kind { SECRET_ROUTE = 1, SECRET_FILE };
 
 struct vault_empty {
         uint32_t unused;
@@ -51,6 +60,25 @@ struct vault_dial {
         char sandbox[ID_TEXT_LEN + 1];
         char host[HOST_TEXT_MAX + 1]; /* a name or a literal address, without brackets */
         uint32_t port;
+};
+struct vault_key {
+        char state[16];                  /* as desk_status has it */
+        struct slice public_key, ticket; /* none while locked */
+};
+struct vault_sealed {
+        char name[NAME_TEXT_MAX + 1];   /* what the envelope says, or it is refused */
+        uint32_t rotate;                /* the same: only a new value */
+        char setter[NAME_TEXT_MAX + 1]; /* whose a file secret is that names nobody */
+        struct slice envelope;
+};
+struct vault_secret { /* never its value */
+        char name[NAME_TEXT_MAX + 1];
+        uint32_t kind;
+        char host[HOST_TEXT_MAX + 8], form[SECRET_FORM_MAX + 1], users[256];
+        uint64_t created_ms, changed_ms;
+};
+struct vault_name {
+        char name[NAME_TEXT_MAX + 1];
 };
 
 extern const struct link_spec vault_link;

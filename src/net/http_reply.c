@@ -227,6 +227,7 @@ int http_status_of(int code)
         case EPIPE:
         case ECANCELED:
         case ENOTCONN:
+        case ENOKEY: /* the vault is locked */
         case ETIMEDOUT:
                 return 503;
         case ENOSPC:

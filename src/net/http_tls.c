@@ -144,7 +144,7 @@ void http_front(struct httpd *h, int fd, const struct http_peer *peer)
         h->fronts = f;
         h->n_tcp++;
         h->n_handshakes++;
-        f->far = conn_new(h->loop, fd, &tls_accept_transport, t, handshake, f);
+        f->far = conn_new(h->loop, fd, &tls_transport, t, handshake, f);
         f->timer = loop_timer_add(h->loop, HANDSHAKE_MS, late, f);
 }
 

@@ -155,6 +155,15 @@ static ssize_t tls_write(void *ctx, const void *p, size_t n)
         return r > 0 ? r : outcome(t, r, false);
 }
 
+int tls_handshake(void *ctx)
+{
+        struct tls *t = ctx;
+        ERR_clear_error();
+        errno = 0;
+        int r = SSL_do_handshake(t->ssl);
+        return r == 1 ? 0 : (int)outcome(t, r, false);
+}
+
 /* The other side is told that nothing was cut off. */
 static int tls_shut(void *ctx)
 {
@@ -182,6 +191,4 @@ const char *tls_error(const void *t)
         return ((const struct tls *)t)->error;
 }
 
-const struct conn_transport tls_transport = {tls_read, tls_write, NULL, tls_wants, tls_free};
-const struct conn_transport tls_accept_transport = {tls_read, tls_write, tls_shut, tls_wants,
-                                                    tls_free};
+const struct conn_transport tls_transport = {tls_read, tls_write, tls_shut, tls_wants, tls_free};

@@ -18,9 +18,10 @@ extern const struct conn_transport tls_transport;
 /* For a server: certificate chain and key as PEM texts. -EINVAL: no usable pair. */
 MUST_CHECK int tls_context_server(const char *cert_pem, const char *key_pem,
                                   struct tls_context **ret, struct err *err);
-/* As tls_new, for a client that has connected. conn_shut says the end in TLS as well. */
+/* As tls_new, for a client that has connected. */
 void *tls_accept(struct tls_context *c, int fd);
-extern const struct conn_transport tls_accept_transport;
+/* Beforehand, where it is waited for: 0, -EAGAIN (tls_transport.wants says for what), or an error. */
+MUST_CHECK int tls_handshake(void *t);
 bool tls_agreed(const void *t); /* the handshake is over */
 
 /* Why it does not work, "" while it does. */

@@ -23,8 +23,7 @@ static void on_child_signal(void *ctx, int signo UNUSED)
         reap_orphans(ctx);
 }
 
-/* LIBEXEC beside our own executable: BIN/../libexec/paddock. */
-static int find_libexec(char *ret, size_t size, struct err *err)
+int serve_libexec(char *ret, size_t size, struct err *err)
 {
         char exe[4096];
         ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
@@ -44,7 +43,7 @@ static int open_all(struct serve *s, struct err *err)
         s->lock = state_lock(o->state_dir, err);
         if (s->lock < 0)
                 return s->lock;
-        int r = find_libexec(s->libexec, sizeof s->libexec, err);
+        int r = serve_libexec(s->libexec, sizeof s->libexec, err);
         if (r == 0)
                 r = state_subdir(o->state_dir, "run/root", geteuid(), err);
         if (r < 0)

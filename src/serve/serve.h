@@ -19,3 +19,5 @@ struct serve_options {
 /* Runs until stopped. The exit status: 0, or 1 with the reason logged. 75 when another serve holds
  * the state directory. */
 int serve_main(const struct serve_options *o);
+/* The directory of the other programs, from where our own executable lies. */
+MUST_CHECK int serve_libexec(char *ret, size_t size, struct err *err);

@@ -47,10 +47,8 @@ static void wipe(struct slice s)
                 sodium_memzero((char *)s.data, s.len);
 }
 
-static void answer(struct visitor *v, struct peer_request *rq, const char *verb, const char *name,
-                   int r, const struct err *err)
+static void answer(struct peer_request *rq, int r, const struct err *err)
 {
-        v->desk->c.changed(v->desk->c.ctx, verb, name, r == 0);
         if (r < 0)
                 peer_fail_err(rq, err);
         else
@@ -81,44 +79,77 @@ static void on_status(void *ctx, struct peer_request *rq, const void *req UNUSED
 }
 
 /* A route's secret is bound to where it goes and how: from the asker, or from the route itself. */
-static int complete(struct visitor *v, struct desk_secret *d, struct err *err)
+static int complete(struct desk *desk, const char *setter, struct desk_secret *d, struct err *err)
 {
         struct inject form;
         if (d->kind == SECRET_FILE && !d->users[0])
-                snprintf(d->users, sizeof d->users, "u%u", v->uid); /* as api names a uid */
+                snprintf(d->users, sizeof d->users, "%s", setter);
         if (d->kind != SECRET_ROUTE)
                 return 0;
-        if ((!d->host[0] || !d->form[0]) && !v->desk->c.binding(v->desk->c.ctx, d))
+        if ((!d->host[0] || !d->form[0]) && !desk->c.binding(desk->c.ctx, d))
                 return err_set(err, -EINVAL,
                                "no route uses a secret '%s': --host and --as say what it is for",
                                d->name);
         return inject_parse(d->form, &form, err);
 }
 
+int desk_store(struct desk *desk, uint32_t verb, const char *setter, const struct desk_secret *s,
+               struct err *err)
+{
+        struct desk_secret d = *s;
+        struct safe *safe = desk->c.store(desk->c.ctx, err);
+        bool set = verb == DESK_SET;
+        int r = !safe ? -ENOKEY : set ? complete(desk, setter, &d, err) : 0;
+        if (r == 0)
+                r = set ? safe_set(safe, &d, err) : safe_rotate(safe, &d, err);
+        desk->c.changed(desk->c.ctx, set ? "secret.set" : "secret.rotate", d.name, r == 0);
+        return r;
+}
+
+int desk_remove(struct desk *desk, const char *name, struct err *err)
+{
+        struct safe *safe = desk->c.store(desk->c.ctx, err);
+        int r = safe ? safe_remove(safe, name, err) : -ENOKEY;
+        desk->c.changed(desk->c.ctx, "secret.remove", name, r == 0);
+        return r;
+}
+
+int desk_first(struct desk *desk, const struct secret **ret, struct err *err)
+{
+        struct safe *safe = desk->c.store(desk->c.ctx, err);
+        if (!safe || !seal_is_open(safe_seal(safe)))
+                return err_set(err, -ENOKEY, "the vault is locked: paddock secret unlock");
+        *ret = safe_first(safe);
+        return 0;
+}
+
+const struct seal *desk_seal(struct desk *desk)
+{
+        struct safe *safe = desk->c.store(desk->c.ctx, NULL);
+        return safe ? safe_seal(safe) : NULL;
+}
+
+static void store(struct visitor *v, struct peer_request *rq, uint32_t verb, const void *req)
+{
+        const struct desk_secret *d = req;
+        struct err err = {0};
+        char setter[NAME_TEXT_MAX + 1];
+        snprintf(setter, sizeof setter, "u%u", v->uid); /* as api names a uid */
+        int r = desk_store(v->desk, verb, setter, d, &err);
+        wipe(d->value);
+        answer(rq, r, &err);
+}
+
 static void on_set(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
                    uint32_t n UNUSED)
 {
-        struct visitor *v = ctx;
-        struct err err = {0};
-        struct desk_secret d = *(const struct desk_secret *)req;
-        struct safe *s = safe_of(v, &err);
-        int r = s ? complete(v, &d, &err) : -ENOKEY;
-        if (r == 0)
-                r = safe_set(s, &d, &err);
-        wipe(d.value);
-        answer(v, rq, "secret.set", d.name, r, &err);
+        store(ctx, rq, DESK_SET, req);
 }
 
 static void on_rotate(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
                       uint32_t n UNUSED)
 {
-        struct visitor *v = ctx;
-        const struct desk_secret *d = req;
-        struct err err = {0};
-        struct safe *s = safe_of(v, &err);
-        int r = s ? safe_rotate(s, d, &err) : -ENOKEY;
-        wipe(d->value);
-        answer(v, rq, "secret.rotate", d->name, r, &err);
+        store(ctx, rq, DESK_ROTATE, req);
 }
 
 static void on_list(void *ctx, struct peer_request *rq, const void *req UNUSED, int *fds UNUSED,
@@ -126,12 +157,12 @@ static void on_list(void *ctx, struct peer_request *rq, const void *req UNUSED, 
 {
         struct visitor *v = ctx;
         struct err err = {0};
-        struct safe *s = safe_of(v, &err);
-        if (!s || !seal_is_open(safe_seal(s))) {
-                peer_fail(rq, -ENOKEY, "the vault is locked: paddock secret unlock");
+        const struct secret *x;
+        if (desk_first(v->desk, &x, &err) < 0) {
+                peer_fail_err(rq, &err);
                 return;
         }
-        for (const struct secret *x = safe_first(s); x; x = x->next) {
+        for (; x; x = x->next) {
                 struct desk_secret d = {
                         .kind = x->kind, .created_ms = x->created_ms, .changed_ms = x->changed_ms};
                 memcpy(d.name, x->name, sizeof d.name);
@@ -147,11 +178,9 @@ static void on_remove(void *ctx, struct peer_request *rq, const void *req, int *
                       uint32_t n UNUSED)
 {
         struct visitor *v = ctx;
-        const struct desk_name *d = req;
         struct err err = {0};
-        struct safe *s = safe_of(v, &err);
-        int r = s ? safe_remove(s, d->name, &err) : -ENOKEY;
-        answer(v, rq, "secret.remove", d->name, r, &err);
+        int r = desk_remove(v->desk, ((const struct desk_name *)req)->name, &err);
+        answer(rq, r, &err);
 }
 
 static void on_unlock(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
@@ -163,7 +192,8 @@ static void on_unlock(void *ctx, struct peer_request *rq, const void *req, int *
         struct safe *s = safe_of(v, &err);
         int r = s ? safe_unlock(s, d->phrase.data, d->phrase.len, &err) : -ENOKEY;
         wipe(d->phrase);
-        answer(v, rq, "secret.unlock", "", r, &err);
+        v->desk->c.changed(v->desk->c.ctx, "secret.unlock", "", r == 0);
+        answer(rq, r, &err);
 }
 
 struct reading {

@@ -19,3 +19,14 @@ struct desk_config {
 struct desk *desk_new(const struct desk_config *c);
 void desk_listen(struct desk *d, int fd); /* owns fd */
 void desk_free(struct desk *d);           /* NULL is fine */
+
+/* ---- for those who come by another way (vault/post.c) ---- */
+/* DESK_SET or DESK_ROTATE; `setter`: whose a file secret is that names nobody. It is told to
+ * `changed`, done or not. */
+MUST_CHECK int desk_store(struct desk *d, uint32_t verb, const char *setter,
+                          const struct desk_secret *s, struct err *err);
+MUST_CHECK int desk_remove(struct desk *d, const char *name, struct err *err);
+/* The first of the secrets; -ENOKEY while the vault is locked. *ret may be NULL: none. */
+MUST_CHECK int desk_first(struct desk *d, const struct secret **ret, struct err *err);
+/* What seals them, NULL while there is none. */
+const struct seal *desk_seal(struct desk *d);

@@ -6,6 +6,7 @@
 #include "vault/desk.h"
 #include "vault/egress.h"
 #include "vault/exchange.h"
+#include "vault/post.h"
 #include <stdio.h>
 
 struct vault {
@@ -21,6 +22,7 @@ struct vault {
         struct budgets budgets;
         struct prices prices;
         struct desk *desk;
+        struct post *post;
 };
 
 /* Every control action, and its outcome. */
@@ -51,6 +53,32 @@ static void on_status(void *ctx, struct peer_request *rq, const void *req UNUSED
         }
         s.routes = (uint32_t)v->routes.n;
         peer_reply(rq, &s, NULL, 0, false);
+}
+
+/* ---- api: secrets that came sealed ---- */
+
+static void on_key(void *ctx, struct peer_request *rq, const void *req UNUSED, int *fds UNUSED,
+                   uint32_t n_fds UNUSED)
+{
+        post_key(((struct vault *)ctx)->post, rq);
+}
+
+static void on_secret_put(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                          uint32_t n_fds UNUSED)
+{
+        post_put(((struct vault *)ctx)->post, rq, req);
+}
+
+static void on_secret_list(void *ctx, struct peer_request *rq, const void *req UNUSED,
+                           int *fds UNUSED, uint32_t n_fds UNUSED)
+{
+        post_list(((struct vault *)ctx)->post, rq);
+}
+
+static void on_secret_remove(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                             uint32_t n_fds UNUSED)
+{
+        post_remove(((struct vault *)ctx)->post, rq, ((const struct vault_name *)req)->name);
 }
 
 /* ---- launch: which sandboxes there are ---- */
@@ -268,6 +296,7 @@ int vault_new(const struct vault_config *c, struct vault **ret, struct err *err)
         if (str_to_u64(c->setting(c->ctx, "serve.uid"), &uid) == 0)
                 desk.uid = (uint32_t)uid;
         v->desk = desk_new(&desk);
+        v->post = post_new(v->desk);
         open_safe(v, -1);
         if (c->state_fd >= 0)
                 r = audit_open(c->loop, c->state_fd, &v->audit, err);
@@ -297,6 +326,7 @@ void vault_free(struct vault *v)
         upstreams_done(&v->upstreams);
         budgets_done(&v->budgets);
         audit_free(v->audit);
+        post_free(v->post);
         desk_free(v->desk);
         safe_free(v->safe);
         vboxes_done(&v->boxes);
@@ -306,7 +336,12 @@ void vault_free(struct vault *v)
 
 const struct peer_ops *vault_ops(const char *asker)
 {
-        static const struct peer_handler for_api[] = {{VAULT_STATUS, on_status}, {0, NULL}};
+        static const struct peer_handler for_api[] = {{VAULT_STATUS, on_status},
+                                                      {VAULT_KEY, on_key},
+                                                      {VAULT_SECRET_PUT, on_secret_put},
+                                                      {VAULT_SECRET_LIST, on_secret_list},
+                                                      {VAULT_SECRET_REMOVE, on_secret_remove},
+                                                      {0, NULL}};
         static const struct peer_handler for_gate[] = {
                 {VAULT_DIAL, on_dial}, {VAULT_ROUTE, on_route}, {0, NULL}};
         static const struct peer_handler for_launch[] = {{VAULT_SANDBOX_ADD, on_add},

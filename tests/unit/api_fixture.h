@@ -99,10 +99,11 @@ static inline const char *fixture_setting(void *ctx, const char *name)
 static inline struct peer *fixture_peer(void *ctx, const char *name)
 {
         struct fixture *f = ctx;
-        return str_eq(name, "launch") ? f->near_launch
-               : str_eq(name, "keep") ? f->near_keep
-               : str_eq(name, "rag")  ? f->near_rag
-                                      : f->near_serve;
+        return str_eq(name, "launch")  ? f->near_launch
+               : str_eq(name, "keep")  ? f->near_keep
+               : str_eq(name, "rag")   ? f->near_rag
+               : str_eq(name, "vault") ? NULL
+                                       : f->near_serve;
 }
 
 /* ---- launch ---- */
