@@ -27,8 +27,10 @@ static json_t *shown(const struct route *r, bool is_operator)
                           where, "secret", r->secret, "as", r->form, "meter", meters[r->meter],
                           "allow", items(r->allow), "repos", items(r->repos), "models",
                           items(r->models), "hosts", items(r->hosts), "env", items(r->env));
-        if (is_operator)
+        if (is_operator) {
                 json_object_set_new(o, "users", items(r->users));
+                json_object_set_new(o, "roles", items(r->roles));
+        }
         return o;
 }
 

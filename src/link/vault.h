@@ -7,6 +7,10 @@
  *           what launch said.
  *   api     STATUS; KEY, SECRET_PUT, SECRET_LIST, SECRET_REMOVE for operators that come by HTTP:
  *           values are sealed to the vault (link/envelope.h), api never holds one.
+ *   api and rag use routes themselves, where the operator's line of a route names them (roles=):
+ *           OPEN. The answer is a stream on which HTTP/1.1 requests are answered; vault connects,
+ *           adds the key, counts and writes the audit line. So no role holds a connection of its own
+ *           to the outside, nor a key. net/route_call.h makes one request of it.
  */
 #pragma once
 #include "link/link.h"
@@ -25,6 +29,9 @@ enum vault_verb {
         VAULT_SECRET_PUT,    /* vault_sealed -> vault_empty */
         VAULT_SECRET_LIST,   /* vault_empty -> vault_secret parts; the last has no name */
         VAULT_SECRET_REMOVE, /* vault_name -> vault_empty */
+        VAULT_OPEN, /* vault_open -> vault_empty + [stream]: requests of the asking role, HTTP/1.1
+                                 with targets below that route's upstream, "/v1/embeddings"; many on
+                                 one stream, one after the other. -ENOENT: no such route for it */
 };
 
 #define HOST_TEXT_MAX   253   /* a DNS name (RFC 1035) */
@@ -49,6 +56,10 @@ struct vault_sandbox {
         char id[ID_TEXT_LEN + 1];
         char owner[NAME_TEXT_MAX + 1];
         struct slice policy;
+};
+struct vault_open {
+        char route[NAME_TEXT_MAX + 1];
+        char owner[NAME_TEXT_MAX + 1]; /* on whose behalf: limits and audit; "": Paddock's own */
 };
 struct vault_deliver {
         char sandbox[ID_TEXT_LEN + 1];

@@ -2,6 +2,7 @@
  * launch makes) and knows no user (api has decided who may search where). */
 #include "rag/service.h"
 #include "base/str.h"
+#include "link/vault.h"
 #include "role/role.h"
 
 #define DRAIN_MS  100 /* between two looks whether everything has ended */
@@ -54,8 +55,11 @@ static void drain(void *ctx)
 
 int main(void)
 {
-        static const struct role_peer peers[] = {
-                {"api", &service_api}, {"launch", &service_launch}, {NULL, NULL}};
+        static const struct peer_ops vault = {&vault_link, NULL, NULL};
+        static const struct role_peer peers[] = {{"api", &service_api},
+                                                 {"launch", &service_launch},
+                                                 {"vault", &vault},
+                                                 {NULL, NULL}};
         static const struct role role = {
                 .name = "rag", .peers = peers, .start = start, .peer_up = peer_up, .drain = drain};
         return role_main(&role);

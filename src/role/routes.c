@@ -118,6 +118,7 @@ static int set_text(struct route *t, const char *key, const char *value, bool *r
                      {"server_tools", t->server_tools, sizeof t->server_tools},
                      {"hosts", t->hosts, sizeof t->hosts},
                      {"users", t->users, sizeof t->users},
+                     {"roles", t->roles, sizeof t->roles},
                      {"env", t->env, sizeof t->env}};
         for (size_t i = 0; i < ARRAY_LEN(texts); i++)
                 if (str_eq(texts[i].key, key)) {
@@ -196,6 +197,8 @@ int routes_define(struct routes *r, const char *line, struct err *err)
                 .redirect = ROUTE_PASS, .body_max = 64ull << 20, .concurrency = 64, .users = "*"};
         if (old)
                 t = *old;
+        if (strstr(line, " roles="))
+                t.users[0] = 0;
         snprintf(t.name, sizeof t.name, "%s", name);
         for (char *word; (word = strsep(&rest, " "));) {
                 char *value = strchr(word, '=');

@@ -23,6 +23,8 @@
  *                  budgets: of a sandbox for its life, of an owner and of the whole route for a day
  *   hosts          HOST, or a star and a domain: may be reached through the proxy as well (downloads)
  *   users          who may use it, "u1000|ann"; all by default; for others it does not exist
+ *   roles          api|rag: roles of Paddock that may use it; such a route is for no user's sandboxes
+ *                  unless `users` says so
  *   env            NAME=VALUE|...: set in the sandbox; '@' is the route's address inside
  */
 #pragma once
@@ -47,7 +49,7 @@ struct route {
         char secret[NAME_TEXT_MAX + 1], form[128];
         char allow[1024], repos[ROUTE_LIST_MAX], models[ROUTE_LIST_MAX];
         char server_tools[ROUTE_LIST_MAX], hosts[ROUTE_LIST_MAX], env[ROUTE_LIST_MAX];
-        char users[ROUTE_LIST_MAX];
+        char users[ROUTE_LIST_MAX], roles[128];
         bool encoded_slash;
         enum route_redirect redirect;
         enum route_meter meter;

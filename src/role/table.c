@@ -23,9 +23,9 @@ const struct role_row role_rows[] = {
 const size_t role_rows_n = ARRAY_LEN(role_rows);
 
 const struct role_pair role_pairs[] = {
-        {"launch", "keep"}, {"api", "keep"},     {"api", "launch"},
-        {"rag", "launch"},  {"api", "rag"},      {"api", "vault"},
-        {"gate", "vault"},  {"launch", "vault"}, {"launch", "gate"},
+        {"launch", "keep"}, {"api", "keep"},  {"api", "launch"}, {"rag", "launch"},
+        {"api", "rag"},     {"api", "vault"}, {"gate", "vault"}, {"launch", "vault"},
+        {"launch", "gate"}, {"rag", "vault"},
 };
 const size_t role_pairs_n = ARRAY_LEN(role_pairs);
 

@@ -16,8 +16,6 @@ static struct budget_who who_of(const struct exchange *x)
 
 int account_begin(struct exchange *x, char why[80])
 {
-        const struct vbox *b = vbox_find(x->all->boxes, x->sandbox);
-        snprintf(x->owner, sizeof x->owner, "%s", b ? b->owner : "");
         x->day = clock_wall_ms() / DAY_MS;
         x->reserved = 0;
         x->reserved_all = false;

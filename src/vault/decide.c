@@ -9,12 +9,40 @@ static int deny(struct err *err, const char *text, int status)
         return status;
 }
 
+/* "/ROUTE/rest?query" of a sandbox; of a role, which has opened one route, "/rest?query". */
+static int split(const struct exchange *x, const char *target, char name[NAME_TEXT_MAX + 1],
+                 const char **ret_rest, size_t *ret_n, const char **ret_query)
+{
+        if (!x->opened[0])
+                return target_split(target, name, ret_rest, ret_n, ret_query);
+        if (target[0] != '/' || strchr(target, '#'))
+                return -EINVAL;
+        size_t n = strcspn(target, "?");
+        memcpy(name, x->opened, NAME_TEXT_MAX + 1);
+        *ret_rest = target;
+        *ret_n = n;
+        *ret_query = target[n] ? target + n + 1 : NULL;
+        return 0;
+}
+
+static bool is_for_role(const struct exchange *x, const struct route *r)
+{
+        bool owner = !x->owner[0] || !r->users[0] || route_is_for(r, x->owner);
+        return owner && route_list_has(r->roles, x->sandbox + strlen("role:"));
+}
+
+static bool is_for_sandbox(struct exchange *x, const struct route *r)
+{
+        const struct vbox *b = vbox_find(x->all->boxes, x->sandbox);
+        snprintf(x->owner, sizeof x->owner, "%s", b ? b->owner : "");
+        return b && policy_has_route(b->policy, r->name) && route_is_for(r, b->owner);
+}
+
 /* Not this sandbox's and not there at all are the same to it. */
 static int find_route(struct exchange *x, const char *name, struct err *err)
 {
-        const struct vbox *b = vbox_find(x->all->boxes, x->sandbox);
         const struct route *r = routes_find(x->all->routes, name);
-        if (!b || !r || !policy_has_route(b->policy, name) || !route_is_for(r, b->owner))
+        if (!r || !(x->opened[0] ? is_for_role(x, r) : is_for_sandbox(x, r)))
                 return deny(err, "there is no such route for this sandbox", 404);
         x->route = *r;
         return 0;
@@ -80,7 +108,7 @@ int decide_request(struct exchange *x, const struct h1_head *h, struct err *err)
         snprintf(x->method, sizeof x->method, "%s", h->method);
         snprintf(x->path, sizeof x->path, "%.*s", 512, h->target);
         if (strlen(h->method) >= sizeof x->method ||
-            target_split(h->target, name, &rest, &n, &query) < 0)
+            split(x, h->target, name, &rest, &n, &query) < 0)
                 return deny(err, "expected /ROUTE/...", 404);
         int status = find_route(x, name, err);
         if (status == 0)
@@ -124,7 +152,7 @@ static int put_target(struct exchange *x, const struct h1_head *h, const struct 
         char name[NAME_TEXT_MAX + 1];
         const char *rest, *query;
         size_t n;
-        if (target_split(h->target, name, &rest, &n, &query) < 0)
+        if (split(x, h->target, name, &rest, &n, &query) < 0)
                 return -EINVAL;
         if (x->location) {
                 int bad = h1_put_request(out, h->method, x->location);

@@ -22,7 +22,7 @@ void exchange_record(struct exchange *x)
                 return;
         audit_begin(a, "request");
         audit_text(a, "sandbox", x->sandbox);
-        audit_text(a, "owner", b ? b->owner : "");
+        audit_text(a, "owner", x->owner);
         if (b && policy_labels(b->policy)[0])
                 audit_text(a, "labels", policy_labels(b->policy));
         audit_text(a, "route", x->route.name);
@@ -268,24 +268,49 @@ static void nothing(void *ctx UNUSED)
 {
 }
 
-int exchange_open(struct exchanges *all, const char *sandbox, int *ret_fd)
+static int open_stream(struct exchanges *all, int *ret_fd, struct exchange **ret)
 {
         int pair[2];
-        if (!vbox_find(all->boxes, sandbox))
-                return -ENOENT;
         if (all->n >= STREAMS_MAX)
                 return -EBUSY;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
                 return -errno;
         struct exchange *x = xcalloc(1, sizeof *x);
         x->all = all;
-        snprintf(x->sandbox, sizeof x->sandbox, "%s", sandbox);
         struct conn *down = conn_new(all->loop, pair[0], NULL, NULL, nothing, NULL);
         relay_init(&x->relay, down, &ops, x);
         x->next = all->first;
         all->first = x;
         all->n++;
         *ret_fd = pair[1];
+        *ret = x;
+        return 0;
+}
+
+int exchange_open(struct exchanges *all, const char *sandbox, int *ret_fd)
+{
+        struct exchange *x = NULL;
+        if (!vbox_find(all->boxes, sandbox))
+                return -ENOENT;
+        int r = open_stream(all, ret_fd, &x);
+        if (r == 0)
+                snprintf(x->sandbox, sizeof x->sandbox, "%s", sandbox);
+        return r;
+}
+
+int exchange_open_role(struct exchanges *all, const char *role, const struct vault_open *q,
+                       int *ret_fd)
+{
+        struct exchange *x = NULL;
+        const struct route *route = routes_find(all->routes, q->route);
+        if (!route || !route_list_has(route->roles, role))
+                return -ENOENT;
+        int r = open_stream(all, ret_fd, &x);
+        if (r < 0)
+                return r;
+        snprintf(x->sandbox, sizeof x->sandbox, "role:%s", role);
+        memcpy(x->opened, q->route, sizeof x->opened);
+        memcpy(x->owner, q->owner, sizeof x->owner);
         return 0;
 }
 
@@ -294,7 +319,7 @@ void exchanges_recheck(struct exchanges *all)
         for (struct exchange *x = all->first, *next; x; x = next) {
                 const struct vbox *b = vbox_find(all->boxes, x->sandbox);
                 next = x->next;
-                if (b && (!x->busy || policy_has_route(b->policy, x->route.name)))
+                if (x->opened[0] || (b && (!x->busy || policy_has_route(b->policy, x->route.name))))
                         continue;
                 x->verdict = "cut";
                 drop(x);

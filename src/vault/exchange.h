@@ -31,6 +31,9 @@ struct exchanges {
 
 /* A stream for the sandbox of that id: *ret_fd is gate's end. -ENOENT. */
 MUST_CHECK int exchange_open(struct exchanges *all, const char *sandbox, int *ret_fd);
+/* A stream for a role of Paddock, for one route: *ret_fd is its end. -ENOENT. */
+MUST_CHECK int exchange_open_role(struct exchanges *all, const char *role,
+                                  const struct vault_open *q, int *ret_fd);
 /* Policies have changed or a sandbox has ended: what may no longer be is cut. */
 void exchanges_recheck(struct exchanges *all);
 /* Once, at the start: what the audit log tells of budgets. */

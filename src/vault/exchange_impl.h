@@ -12,7 +12,9 @@
 struct exchange {
         struct exchanges *all;
         struct exchange *next;
-        char sandbox[ID_TEXT_LEN + 1];
+        char sandbox[ID_TEXT_LEN + 1];  /* or "role:NAME" */
+        char opened[NAME_TEXT_MAX + 1]; /* of a role: the one route; "": of a sandbox */
+        char owner[NAME_TEXT_MAX + 1];
         struct relay relay;
         /* of the current request */
         bool busy;          /* counted, and to be recorded */
@@ -24,7 +26,6 @@ struct exchange {
         bool reused; /* its connection served another request before */
         unsigned hops, status;
         uint64_t began_us, first_us;
-        char owner[NAME_TEXT_MAX + 1];
         uint64_t day, reserved;
         bool reserved_all;  /* the reservation for this request was made */
         bool spent;         /* refused because a budget is used up */

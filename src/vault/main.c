@@ -31,6 +31,7 @@ static void listener(void *ctx, const char *name, int fd)
 int main(void)
 {
         const struct role_peer peers[] = {{"api", vault_ops("api")},
+                                          {"rag", vault_ops("rag")},
                                           {"gate", vault_ops("gate")},
                                           {"launch", vault_ops("launch")},
                                           {NULL, NULL}};

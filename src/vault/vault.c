@@ -179,6 +179,34 @@ static void on_route(void *ctx, struct peer_request *rq, const void *req, int *f
         vboxes_when_known(&k->v->boxes, k->id, let_in, k);
 }
 
+/* ---- roles that use a route themselves ---- */
+
+static void open_for(struct vault *v, const char *role, struct peer_request *rq,
+                     const struct vault_open *q)
+{
+        auto_close int fd = -1;
+        int r = exchange_open_role(&v->exchanges, role, q, &fd);
+        if (r == -ENOENT)
+                peer_fail(rq, r, "there is no route '%s' for %s (routes.define: roles=%s)",
+                          q->route, role, role);
+        else if (r < 0)
+                peer_fail(rq, r, "too many requests");
+        else
+                peer_reply(rq, &(struct vault_empty){0}, &fd, 1, false);
+}
+
+static void on_open_api(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                        uint32_t n_fds UNUSED)
+{
+        open_for(ctx, "api", rq, req);
+}
+
+static void on_open_rag(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                        uint32_t n_fds UNUSED)
+{
+        open_for(ctx, "rag", rq, req);
+}
+
 /* What it held is held by nobody now. */
 static void gate_gone(void *ctx)
 {
@@ -337,11 +365,13 @@ void vault_free(struct vault *v)
 const struct peer_ops *vault_ops(const char *asker)
 {
         static const struct peer_handler for_api[] = {{VAULT_STATUS, on_status},
+                                                      {VAULT_OPEN, on_open_api},
                                                       {VAULT_KEY, on_key},
                                                       {VAULT_SECRET_PUT, on_secret_put},
                                                       {VAULT_SECRET_LIST, on_secret_list},
                                                       {VAULT_SECRET_REMOVE, on_secret_remove},
                                                       {0, NULL}};
+        static const struct peer_handler for_rag[] = {{VAULT_OPEN, on_open_rag}, {0, NULL}};
         static const struct peer_handler for_gate[] = {
                 {VAULT_DIAL, on_dial}, {VAULT_ROUTE, on_route}, {0, NULL}};
         static const struct peer_handler for_launch[] = {{VAULT_SANDBOX_ADD, on_add},
@@ -350,9 +380,11 @@ const struct peer_ops *vault_ops(const char *asker)
                                                          {VAULT_DELIVER, on_deliver},
                                                          {0, NULL}};
         static const struct peer_ops api = {&vault_link, for_api, NULL};
+        static const struct peer_ops rag = {&vault_link, for_rag, NULL};
         static const struct peer_ops gate = {&vault_link, for_gate, gate_gone};
         static const struct peer_ops launch = {&vault_link, for_launch, NULL};
         return str_eq(asker, "api")      ? &api
+               : str_eq(asker, "rag")    ? &rag
                : str_eq(asker, "gate")   ? &gate
                : str_eq(asker, "launch") ? &launch
                                          : NULL;

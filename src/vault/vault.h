@@ -21,5 +21,5 @@ DEFINE_CLEANUP(struct vault *, vault_free);
 void vault_reload(struct vault *v);
 /* What serve hands over: "desk", "credential", "ca". Owns fd. */
 void vault_listener(struct vault *v, const char *name, int fd);
-/* "api", "gate" or "launch": each has its own verbs; NULL for others. */
+/* "api", "rag", "gate" or "launch": each has its own verbs; NULL for others. */
 const struct peer_ops *vault_ops(const char *asker);

@@ -21,7 +21,10 @@ static struct fixture {
 
 static const char *setting(void *ctx UNUSED, const char *name)
 {
-        return strcmp(name, "egress.private") == 0 ? "127.0.0.1" : "";
+        return strcmp(name, "egress.private") == 0 ? "127.0.0.1"
+               : strcmp(name, "routes.define") == 0
+                       ? "narrow upstream=http://127.0.0.1:9 allow=GET:/* users=ann|u7*"
+                       : "";
 }
 
 static const struct peer_ops asker = {&vault_link, NULL, NULL};
@@ -72,13 +75,19 @@ static int wait_answer(void)
         return f.status;
 }
 
-static int add(const char *id, const char *policy)
+static int add_of(const char *owner, const char *id, const char *policy)
 {
         struct vault_sandbox s = {.policy = slice_of(policy)};
         snprintf(s.id, sizeof s.id, "%s", id);
+        snprintf(s.owner, sizeof s.owner, "%s", owner);
         f.answered = false;
         peer_call(f.launch, VAULT_SANDBOX_ADD, &s, NULL, 0, on_answer, NULL);
         return wait_answer();
+}
+
+static int add(const char *id, const char *policy)
+{
+        return add_of("", id, policy);
 }
 
 static void ask(const char *id, const char *host, uint32_t port)
@@ -270,6 +279,26 @@ TEST(a_hostile_gate_uses_no_route_that_its_sandbox_was_not_given)
         CHECK_CONTAINS(say(BOX_A, GET("/anthropic/v1/files")), " 404 ");
         CHECK_CONTAINS(say(BOX_A, GET("/anthropic/v1/messages")), " 405 ");
         CHECK_STR(say("01m7z2cyygnrbarf2865z2ea2e", GET("/anthropic/v1/models")), "no stream");
+        end();
+}
+
+/* Whatever launch says of its policy. */
+TEST(a_route_for_some_users_does_not_exist_for_others)
+{
+        static const struct {
+                const char *owner, *status;
+        } cases[] = {{"ann", " 503 "},
+                     {"u71", " 503 "},
+                     {"bob", " 404 "},
+                     {"", " 404 "},
+                     {"annette", " 404 "}};
+        begin();
+        synced();
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                CHECK_INT(add_of(cases[i].owner, BOX_A, "route narrow\n"), ==, 0);
+                /* 503: allowed, but this vault has no audit log. */
+                CHECK_CONTAINS(say(BOX_A, GET("/narrow/x")), cases[i].status);
+        }
         end();
 }
 
