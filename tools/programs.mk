@@ -15,7 +15,8 @@ P_parse   := src/rag/parse_main.c   | rag link base                        | -lx
 P_files   := src/box/files_main.c   | box link base                        |
 P_unpack  := src/box/unpack_main.c  | box base                             | -larchive -lzstd -llzma -lbz2 -lz -lnettle -lacl
 P_remote  := src/cli/remote_main.c  | net os link base                     | -lssl -lcrypto
-PROGRAMS  := paddock remote keep launch vault gate rag api parse files unpack
+P_runsc   := src/box/runsc_main.c   | base                                 | -ljansson
+PROGRAMS  := paddock remote keep launch vault gate rag api parse files unpack runsc
 # Test programs may use everything.
 TEST_LIBS := -lsodium -lssl -lcrypto -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
 
@@ -63,7 +64,7 @@ $(B)/libexec/paddock/warm/%.py: src/box/warm/%.py
 	@cp $< $@
 
 # --- system-call filters: policies are text, compiled at build time (os/seccomp.h)
-SECCOMP_FILTERS := sandbox sandbox-proxy template build role-keep role-launch role-vault role-gate role-api role-rag
+SECCOMP_FILTERS := sandbox sandbox-proxy template build runsc role-keep role-launch role-vault role-gate role-api role-rag
 $(GEN)/seccomp-compile: tools/seccomp-compile.c
 	@mkdir -p $(@D)
 	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Werror $< -o $@ -lseccomp -lcrypto

@@ -68,6 +68,8 @@ static void fill_result(struct box *b, const struct cgroup_stats *stats)
                 r->run_ms = b->exit.run_ms;
                 if (r->reason == BOX_SIGNAL && r->signal == SIGKILL && stats->oom_kills)
                         r->reason = BOX_OOM;
+                if (b->j.runsc && stats->oom_kills && r->reason == BOX_EXITED)
+                        r->reason = BOX_OOM; /* its kernel was killed: runsc ends by itself then */
                 if (is_watched(b->j.stop_reason))
                         r->reason = b->j.stop_reason;
                 return;

@@ -6,6 +6,7 @@
 #include "box/etc.h"
 #include "box/image.h"
 #include "box/programs.h"
+#include "box/runsc.h"
 #include "box/spec.h"
 #include "box/volume.h"
 #include "os/landlock.h"
@@ -206,7 +207,8 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         h->state = h->volumes = h->boxes = h->tree = h->etc = h->init = -1;
         h->usr = h->empty = h->files = h->own_mnt = h->own_uts = -1;
         h->layers = h->uppers = h->frames = h->stage = h->ca = -1;
-        h->programs[0] = h->programs[1] = h->programs[2] = -1;
+        for (size_t i = 0; i < PROGRAMS_N; i++)
+                h->programs[i] = -1;
         for (size_t i = 0; i < SLOTS; i++)
                 h->idmaps[i] = -1;
         h->facts.gpus = &h->gpus;
@@ -234,7 +236,7 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
                 r = programs_copy(h->tree, o->libexec, h->programs, &h->files, err);
         if (r == 0)
                 r = programs_copy_warm(h->tree, o->libexec, err);
-        h->facts.unpack = h->programs[2] >= 0;
+        h->facts.unpack = h->programs[PROGRAM_UNPACK] >= 0;
         if (r == 0)
                 r = make_init(h, err);
         if (r < 0)
@@ -250,12 +252,13 @@ void host_free(struct box_host *h)
                 return;
         if (h->tree >= 0)
                 mount_detach(h->state, "tree");
-        int *fds[] = {&h->state,       &h->volumes,     &h->boxes,       &h->tree,   &h->etc,
-                      &h->usr,         &h->empty,       &h->init,        &h->layers, &h->uppers,
-                      &h->programs[0], &h->programs[1], &h->programs[2], &h->frames, &h->stage,
-                      &h->files,       &h->ca,          &h->own_mnt,     &h->own_uts};
+        int *fds[] = {&h->state, &h->volumes, &h->boxes,   &h->tree,   &h->etc,    &h->usr,
+                      &h->empty, &h->init,    &h->layers,  &h->uppers, &h->frames, &h->stage,
+                      &h->files, &h->ca,      &h->own_mnt, &h->own_uts};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
                 closep(fds[i]);
+        for (size_t i = 0; i < PROGRAMS_N; i++)
+                closep(&h->programs[i]);
         for (size_t i = 0; i < SLOTS; i++)
                 closep(&h->idmaps[i]);
         cgroup_host_free(h->cgroups);
@@ -265,15 +268,20 @@ void host_free(struct box_host *h)
 
 /* ---- copies for one sandbox ---- */
 
-static int copy_program(struct box_host *h, uint32_t profile, struct err *err)
+static int copy_program(struct box_host *h, const struct launch_spec *spec, struct err *err)
 {
+        uint32_t profile = spec->profile;
         if (profile == BOX_TEMPLATE) {
                 auto_close int warm = mount_copy(h->tree, "warm", false, err);
                 int w = warm < 0 ? warm
                                  : mount_set(warm, MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV, err);
                 return w < 0 ? w : TAKE_FD(warm);
         }
-        int program = h->programs[profile == BOX_PARSE ? 0 : profile == BOX_FILES ? 1 : 2];
+        enum program which = runsc_asked(spec)      ? PROGRAM_RUNSC
+                             : profile == BOX_PARSE ? PROGRAM_PARSE
+                             : profile == BOX_FILES ? PROGRAM_FILES
+                                                    : PROGRAM_UNPACK;
+        int program = h->programs[which];
         if (program < 0)
                 return err_set(err, -ENOENT, "the program of this profile is not installed");
         auto_close int fd = mount_copy(program, "", false, err);
@@ -336,8 +344,9 @@ static int fill_trees(struct box_host *h, const struct launch_spec *spec, uint32
         trees[TREE_ETC] = own_view(h, h->etc, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC, err);
         if (trees[TREE_ETC] < 0)
                 return trees[TREE_ETC];
-        if (spec->profile != BOX_RUN && (spec->profile != BOX_BUILD || h->facts.unpack)) {
-                trees[TREE_PROGRAM] = copy_program(h, spec->profile, err);
+        bool ours = spec->profile != BOX_RUN && (spec->profile != BOX_BUILD || h->facts.unpack);
+        if (ours || runsc_asked(spec)) {
+                trees[TREE_PROGRAM] = copy_program(h, spec, err);
                 if (trees[TREE_PROGRAM] < 0)
                         return trees[TREE_PROGRAM];
         }

@@ -7,6 +7,7 @@
 #pragma once
 #include "box/gpu.h"
 #include "box/plan.h"
+#include "box/programs.h"
 #include "os/cgroup.h"
 
 #define SLOT_BASE      0x70000000u /* the first host id of the pool of id ranges */
@@ -23,23 +24,23 @@ struct host_options {
 
 struct box_host {
         struct plan_facts facts;
-        uint32_t uid, gid;     /* our own, before any namespace */
-        uint32_t first_id;     /* rootless: of the further ids that serve gave us (serve/subid.h) */
-        uint32_t n_ranges;     /* how many sandboxes have 65536 of them each: the first slots; 0 */
-        int state;             /* the state directory as seen from our namespace */
-        int volumes, boxes;    /* below it */
-        int layers, uppers;    /* below it: image layers; upper layers on disk */
-        int frames;            /* below it: the lowest and the topmost layer of every image */
-        int stage;             /* see os/overlay.h; -1: this kernel needs none */
-        int ca;                /* the host's CA bundle, O_PATH; -1: it has none */
-        int tree, etc, usr;    /* the prepared mounts; etc, the newest of its kind */
-        int empty;             /* directory; -1: no overlay on this host, sandboxes share inodes */
-        int own_mnt, own_uts;  /* the namespaces to come back to, enter.c */
-        int init;              /* sealed memfd, not readable by the sandbox */
-        int programs[3];       /* O_PATH: parse, files, unpack; -1: not installed */
-        int files;             /* the same `files` as a sealed memfd, for execs; -1 */
-        int64_t cache_mtime;   /* of the host's ld.so.cache, of which etc holds a copy */
-        struct gpu_table gpus; /* what serve said that sandboxes may be given */
+        uint32_t uid, gid;    /* our own, before any namespace */
+        uint32_t first_id;    /* rootless: of the further ids that serve gave us (serve/subid.h) */
+        uint32_t n_ranges;    /* how many sandboxes have 65536 of them each: the first slots; 0 */
+        int state;            /* the state directory as seen from our namespace */
+        int volumes, boxes;   /* below it */
+        int layers, uppers;   /* below it: image layers; upper layers on disk */
+        int frames;           /* below it: the lowest and the topmost layer of every image */
+        int stage;            /* see os/overlay.h; -1: this kernel needs none */
+        int ca;               /* the host's CA bundle, O_PATH; -1: it has none */
+        int tree, etc, usr;   /* the prepared mounts; etc, the newest of its kind */
+        int empty;            /* directory; -1: no overlay on this host, sandboxes share inodes */
+        int own_mnt, own_uts; /* the namespaces to come back to, enter.c */
+        int init;             /* sealed memfd, not readable by the sandbox */
+        int programs[PROGRAMS_N]; /* O_PATH; -1: not installed */
+        int files;                /* the same `files` as a sealed memfd, for execs; -1 */
+        int64_t cache_mtime;      /* of the host's ld.so.cache, of which etc holds a copy */
+        struct gpu_table gpus;    /* what serve said that sandboxes may be given */
         struct cgroup_host *cgroups;
         int landlock_abi;
         int idmaps[SLOTS]; /* user namespaces for idmapped mounts, made on first use; else -1 */

@@ -61,8 +61,11 @@ static int start_command(struct init *in, struct link_message *m, struct err *er
         in->main = (pid_t)in->start.main;
         if (r == 0 && !in->main)
                 r = init_take_fds(&in->run, m, err);
-        /* Its forks could not read the files of their own sandboxes: they get a layer of their own. */
-        if (r == 0 && !in->start.orphans)
+        if (r == 0 && in->run.runsc && !in->run.command.argv[0])
+                r = err_set(err, -ENOTSUP, "driver: with runsc a sandbox has a command");
+        /* Its forks could not read the files of their own sandboxes: they get a layer of their own.
+         * runsc mounts, which nobody behind such a layer may. */
+        if (r == 0 && !in->start.orphans && !in->run.runsc)
                 r = restrict_files(&in->start, err);
         if (r < 0)
                 return r;
@@ -277,6 +280,7 @@ static int hello(struct init *in, int argc, char **argv)
 {
         static struct init_hello h;
         auto_close int master = -1;
+        in->run.runsc = argc == 2;
         if (argc == 3) {
                 uint32_t rows = (uint32_t)strtoul(argv[1], NULL, 10);
                 uint32_t cols = (uint32_t)strtoul(argv[2], NULL, 10);

@@ -61,6 +61,34 @@ NORETURN static void become_program(int fd)
         _exit(RUN_NOT_RUNNABLE);
 }
 
+static size_t count(char *const *list)
+{
+        size_t n = 0;
+        while (list[n])
+                n++;
+        return n;
+}
+
+/* runsc WORKDIR N VARIABLE... ARGUMENT...: none of the command's variables is one of its own. */
+NORETURN static void become_runsc(const struct run *r)
+{
+        static char *none[] = {NULL};
+        char n_text[24], **env = r->command.env, **argv = r->command.argv;
+        size_t n_env = count(env), n_argv = count(argv);
+        char **all = calloc(3 + n_env + n_argv + 1, sizeof *all);
+        snprintf(n_text, sizeof n_text, "%zu", n_env);
+        if (all) {
+                all[0] = (char *)"runsc";
+                all[1] = (char *)r->workdir;
+                all[2] = n_text;
+                memcpy(all + 3, env, n_env * sizeof *env);
+                memcpy(all + 3 + n_env, argv, n_argv * sizeof *argv);
+                execve("/.paddock/runsc", all, none);
+        }
+        dprintf(2, "paddock: cannot run runsc: %s\n", strerror(errno));
+        _exit(RUN_NOT_RUNNABLE);
+}
+
 void run_become(const struct run *r)
 {
         sigset_t none;
@@ -76,13 +104,15 @@ void run_become(const struct run *r)
         if (syscall(SYS_close_range, 3u + program, ~0u, 0u) < 0)
                 _exit(RUN_NOT_RUNNABLE);
         umask(022);
-        if (chdir(r->workdir) < 0) {
+        if (chdir(r->runsc ? "/" : r->workdir) < 0) {
                 dprintf(2, "paddock: working directory '%s': %s\n", r->workdir, strerror(errno));
                 _exit(RUN_NOT_RUNNABLE);
         }
         sigprocmask(SIG_SETMASK, &none, NULL);
         if (program)
                 become_program(PROGRAM_FD);
+        if (r->runsc)
+                become_runsc(r);
         environ = r->command.env;
         execvp(r->command.argv[0], r->command.argv);
         int e = errno;

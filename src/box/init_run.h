@@ -18,6 +18,7 @@ struct run {
         int stdio[3]; /* borrowed; of a terminal: all three its slave */
         bool tty;
         const char *workdir;
+        bool runsc; /* the command is started by the driver runsc: runsc_main.c */
 };
 
 /* It comes from the asker: everything is checked. -EINVAL, -EIO. */

@@ -31,6 +31,7 @@ struct journal {
         struct launch_layer layers[BOX_LAYERS_MAX]; /* in use while it runs */
         uint32_t watched;                           /* 1: its disk limit is only watched */
         uint32_t plain; /* 1: it has no upper layer, what it writes lies in its root's tmpfs */
+        uint32_t runsc; /* 1: its driver */
         uint32_t n_gpus;
         struct launch_gpu gpus[BOX_GPUS_MAX]; /* in use while it runs */
         uint64_t disk_bytes;                  /* the limit, where it is watched */

@@ -7,6 +7,7 @@
 #include "box/ids.h"
 #include "box/image.h"
 #include "box/pool.h"
+#include "box/runsc.h"
 #include "box/spec.h"
 #include "box/template.h"
 #include "os/caps.h"
@@ -128,10 +129,11 @@ static int check_enforcement(struct box *b, struct err *err)
         e->capabilities = s.inheritable | s.permitted | s.effective | s.bounding | s.ambient;
         e->no_new_privs = s.no_new_privs;
         bool build = b->j.result.profile == BOX_BUILD && h->facts.rootful;
-        if ((e->capabilities & ~(build ? (uint64_t)CAPS_BUILD : 0)) || !s.no_new_privs ||
-            s.seccomp != 2)
+        bool root = build || b->j.runsc;
+        uint64_t caps = b->j.runsc ? CAPS_RUNSC : build ? CAPS_BUILD : 0;
+        if ((e->capabilities & ~caps) || !s.no_new_privs || s.seccomp != 2)
                 return err_set(err, -EPERM, "the sandbox is not locked down; it was not started");
-        uint32_t uid = SLOT_BASE + b->j.slot * SLOT_SIZE + (build ? 0 : BOX_UID);
+        uint32_t uid = SLOT_BASE + b->j.slot * SLOT_SIZE + (root ? 0 : BOX_UID);
         if (!h->facts.rootful)
                 uid = h->uid;
         uint32_t first = host_range(h, b->j.slot);
@@ -152,13 +154,15 @@ static void fill_enforcement(struct box *b, const struct launch_spec *spec)
 {
         const struct box_host *h = b->all->c.host;
         struct launch_enforcement *e = &b->created.enforcement;
-        snprintf(e->driver, sizeof e->driver, "ns");
+        snprintf(e->driver, sizeof e->driver, b->j.runsc ? "runsc" : "ns");
         snprintf(e->namespaces, sizeof e->namespaces, "user,mount,pid,net,ipc,uts,cgroup");
         snprintf(e->cgroup, sizeof e->cgroup, "%s", cgroup_mode(h->cgroups));
         snprintf(e->network, sizeof e->network, "%s",
                  spec->network == BOX_NET_PROXY ? "proxy" : "none");
-        snprintf(e->missing, sizeof e->missing, "%s", h->missing);
-        e->landlock_abi = (uint32_t)h->landlock_abi;
+        snprintf(e->missing, sizeof e->missing, "%s%s%s", h->missing,
+                 *h->missing && b->j.runsc ? ", " : "",
+                 b->j.runsc ? "landlock, allow-list of system calls" : "");
+        e->landlock_abi = b->j.runsc ? 0 : (uint32_t)h->landlock_abi;
         e->memory_limit = cgroup_has(h->cgroups, CGROUP_MEMORY);
         e->pids_limit = cgroup_has(h->cgroups, CGROUP_PIDS);
         e->cpu_limit = spec->cpu_milli && cgroup_has(h->cgroups, CGROUP_CPU);
@@ -183,6 +187,7 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         struct journal *j = &b->j;
         snprintf(j->asker, sizeof j->asker, "%s", asker);
         j->result.profile = spec->profile;
+        j->runsc = runsc_asked(spec);
         b->filter = plan_filter(spec);
         deliver_prepare(&b->deliver, spec);
         j->n_volumes = spec->n_mounts;
@@ -294,7 +299,10 @@ static int check_request(struct boxes *all, const char *asker, const struct laun
         if (spec->cpu_ms && !cgroup_accounts_cpu(all->c.host->cgroups))
                 return err_set(err, -ENOTSUP, "cpu_ms: this host does not say what time it took");
         struct box *t;
-        int r = spec->template[0] ? template_find(all, spec->template, asker, &t, err) : 0;
+        int r = runsc_check(all->c.host, spec, err);
+        if (r < 0)
+                return r;
+        r = spec->template[0] ? template_find(all, spec->template, asker, &t, err) : 0;
         if (r < 0)
                 return r;
         int64_t size = memfd_sealed_size(command);

@@ -2,11 +2,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "box/image.h"
+#include "box/plan_impl.h"
+#include "box/runsc.h"
 #include "box/spec.h"
 #include <assert.h>
 #include <stdio.h>
 
-static struct plan_step *add(struct plan *p, enum plan_kind kind, const char *path)
+struct plan_step *plan_add(struct plan *p, enum plan_kind kind, const char *path)
 {
         assert(p->n < PLAN_STEPS_MAX); /* bounded by BOX_VOLUMES_MAX and target's length */
         struct plan_step *s = &p->steps[p->n++];
@@ -14,7 +16,7 @@ static struct plan_step *add(struct plan *p, enum plan_kind kind, const char *pa
         return s;
 }
 
-static const char *keep_text(struct plan *p, const char *s, size_t n)
+const char *plan_keep_text(struct plan *p, const char *s, size_t n)
 {
         assert(p->used + n + 1 <= sizeof p->text);
         char *to = p->text + p->used;
@@ -24,26 +26,26 @@ static const char *keep_text(struct plan *p, const char *s, size_t n)
         return to;
 }
 
-static void add_dir(struct plan *p, const char *path, uint32_t mode, bool own)
+void plan_add_dir(struct plan *p, const char *path, uint32_t mode, bool own)
 {
-        struct plan_step *s = add(p, PLAN_DIR, path);
+        struct plan_step *s = plan_add(p, PLAN_DIR, path);
         s->mode = mode;
         s->own = own;
 }
 
-static void add_link(struct plan *p, const char *path, const char *target)
+void plan_add_link(struct plan *p, const char *path, const char *target)
 {
-        add(p, PLAN_LINK, path)->text = target;
+        plan_add(p, PLAN_LINK, path)->text = target;
 }
 
-static void add_tree(struct plan *p, const char *path, enum plan_tree tree)
+void plan_add_tree(struct plan *p, const char *path, enum plan_tree tree)
 {
-        add(p, PLAN_TREE, path)->tree = tree;
+        plan_add(p, PLAN_TREE, path)->tree = tree;
 }
 
-static void add_view(struct plan *p, const char *path, const char *dir)
+void plan_add_view(struct plan *p, const char *path, const char *dir)
 {
-        add(p, PLAN_VIEW, path)->text = dir;
+        plan_add(p, PLAN_VIEW, path)->text = dir;
 }
 
 static bool has_dir(const struct plan *p, const char *path)
@@ -55,22 +57,22 @@ static bool has_dir(const struct plan *p, const char *path)
 }
 
 /* The directories of a mount point, from the top; or only those above it. */
-static void add_dirs(struct plan *p, const char *target, bool above)
+static void plan_add_dirs(struct plan *p, const char *target, bool above)
 {
         for (const char *end = target + 1; *end;) {
                 end += strcspn(end, "/");
                 if (above && !*end)
                         return;
-                const char *dir = keep_text(p, target + 1, (size_t)(end - target - 1));
+                const char *dir = plan_keep_text(p, target + 1, (size_t)(end - target - 1));
                 if (!has_dir(p, dir))
-                        add_dir(p, dir, 0755, false);
+                        plan_add_dir(p, dir, 0755, false);
                 end += *end == '/';
         }
 }
 
-static void add_target(struct plan *p, const char *target)
+void plan_add_target(struct plan *p, const char *target)
 {
-        add_dirs(p, target, false);
+        plan_add_dirs(p, target, false);
 }
 
 /* The places of devices' files, and their links: before anything of a user's is mounted. */
@@ -78,15 +80,16 @@ static void plan_gpu_places(struct plan *p, const struct gpu_set *s)
 {
         for (size_t i = 0; i < s->n_files; i++) {
                 const struct gpu_file *f = s->files[i];
-                add_dirs(p, f->target, !f->directory);
+                plan_add_dirs(p, f->target, !f->directory);
                 if (!f->directory)
-                        add(p, PLAN_FILE, keep_text(p, f->target + 1, strlen(f->target + 1)));
+                        plan_add(p, PLAN_FILE,
+                                 plan_keep_text(p, f->target + 1, strlen(f->target + 1)));
         }
         for (size_t i = 0; i < s->n_links; i++) {
                 const struct gpu_link *l = s->links[i];
-                add_dirs(p, l->path, true);
-                add_link(p, keep_text(p, l->path + 1, strlen(l->path + 1)),
-                         keep_text(p, l->target, strlen(l->target)));
+                plan_add_dirs(p, l->path, true);
+                plan_add_link(p, plan_keep_text(p, l->path + 1, strlen(l->path + 1)),
+                              plan_keep_text(p, l->target, strlen(l->target)));
         }
 }
 
@@ -94,54 +97,55 @@ static void plan_gpu_files(struct plan *p, const struct gpu_set *s)
 {
         for (size_t i = 0; i < s->n_files; i++) {
                 const char *path = s->files[i]->target + 1;
-                add_tree(p, keep_text(p, path, strlen(path)), (enum plan_tree)(TREE_GPU + i));
+                plan_add_tree(p, plan_keep_text(p, path, strlen(path)),
+                              (enum plan_tree)(TREE_GPU + i));
         }
 }
 
 static void plan_root(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f,
                       const struct gpu_set *gpus)
 {
-        add(p, PLAN_ROOT, "")->bytes = spec->disk_bytes;
+        plan_add(p, PLAN_ROOT, "")->bytes = spec->disk_bytes;
         static const char *const dirs[] = {"usr", "etc",      "dev",           "proc",
                                            "var", ".paddock", ".paddock/empty"};
         for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-                add_dir(p, dirs[i], 0755, false);
-        add_dir(p, "tmp", 01777, false);
-        add_dir(p, "run", 0755, true);
-        add_dir(p, "work", 0755, true);
-        add_dir(p, ".paddock/shm", 01777, false);
-        add_link(p, "var/tmp", "/tmp");
+                plan_add_dir(p, dirs[i], 0755, false);
+        plan_add_dir(p, "tmp", 01777, false);
+        plan_add_dir(p, "run", 0755, true);
+        plan_add_dir(p, "work", 0755, true);
+        plan_add_dir(p, ".paddock/shm", 01777, false);
+        plan_add_link(p, "var/tmp", "/tmp");
         for (size_t i = 0; i < f->n_links; i++)
-                add_link(p, f->links[i].name, f->links[i].target);
+                plan_add_link(p, f->links[i].name, f->links[i].target);
         plan_gpu_places(p, gpus);
         for (uint32_t i = 0; i < spec->n_mounts; i++)
-                add_target(p, spec->mounts[i].target);
+                plan_add_target(p, spec->mounts[i].target);
 }
 
 static void plan_kernel(struct plan *p, const struct plan_facts *f)
 {
-        add(p, PLAN_PTS, "dev/pts");
-        add(p, PLAN_PROC, "proc");
+        plan_add(p, PLAN_PTS, "dev/pts");
+        plan_add(p, PLAN_PROC, "proc");
         for (size_t i = 0; i < f->n_masks; i++)
-                add(p, PLAN_MASK, f->masks[i].path)->n = f->masks[i].dir;
+                plan_add(p, PLAN_MASK, f->masks[i].path)->n = f->masks[i].dir;
 }
 
 static void plan_mounts(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f,
                         const struct gpu_set *gpus)
 {
-        add_tree(p, "usr", TREE_USR);
-        add_tree(p, "etc", TREE_ETC);
-        add_tree(p, "dev", TREE_DEV);
-        add_view(p, "tmp", "tmp");
-        add_view(p, "run", "run");
-        add_view(p, "work", "work");
-        add_view(p, "dev/shm", ".paddock/shm");
+        plan_add_tree(p, "usr", TREE_USR);
+        plan_add_tree(p, "etc", TREE_ETC);
+        plan_add_tree(p, "dev", TREE_DEV);
+        plan_add_view(p, "tmp", "tmp");
+        plan_add_view(p, "run", "run");
+        plan_add_view(p, "work", "work");
+        plan_add_view(p, "dev/shm", ".paddock/shm");
         plan_kernel(p, f);
         plan_gpu_files(p, gpus);
         for (uint32_t i = 0; i < spec->n_mounts; i++) {
                 const char *target =
-                        keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
-                add_tree(p, target + 1, (enum plan_tree)(TREE_VOLUME + i));
+                        plan_keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
+                plan_add_tree(p, target + 1, (enum plan_tree)(TREE_VOLUME + i));
         }
 }
 
@@ -150,26 +154,26 @@ static void plan_mounts(struct plan *p, const struct launch_spec *spec, const st
 static void plan_image(struct plan *p, const struct launch_spec *spec, const struct plan_facts *f,
                        const struct gpu_set *gpus)
 {
-        add_tree(p, "", TREE_ROOT);
+        plan_add_tree(p, "", TREE_ROOT);
         p->steps[p->n - 1].kind = PLAN_IMAGE;
         if (str_eq(spec->image, "host")) {
-                add_tree(p, "usr", TREE_USR);
-                add_tree(p, "etc", TREE_ETC);
+                plan_add_tree(p, "usr", TREE_USR);
+                plan_add_tree(p, "etc", TREE_ETC);
         }
-        add_tree(p, "dev", TREE_DEV);
-        add_tree(p, "dev/shm", TREE_SHM);
-        add_tree(p, "tmp", TREE_TMP);
-        add_tree(p, "run", TREE_RUN);
+        plan_add_tree(p, "dev", TREE_DEV);
+        plan_add_tree(p, "dev/shm", TREE_SHM);
+        plan_add_tree(p, "tmp", TREE_TMP);
+        plan_add_tree(p, "run", TREE_RUN);
         if (f->ca)
-                add_tree(p, ".paddock/ca.crt", TREE_CA);
+                plan_add_tree(p, ".paddock/ca.crt", TREE_CA);
         plan_kernel(p, f);
         plan_gpu_places(p, gpus);
         plan_gpu_files(p, gpus);
         for (uint32_t i = 0; i < spec->n_mounts; i++) {
-                add_target(p, spec->mounts[i].target);
+                plan_add_target(p, spec->mounts[i].target);
                 const char *target =
-                        keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
-                add_tree(p, target + 1, (enum plan_tree)(TREE_VOLUME + i));
+                        plan_keep_text(p, spec->mounts[i].target, strlen(spec->mounts[i].target));
+                plan_add_tree(p, target + 1, (enum plan_tree)(TREE_VOLUME + i));
         }
 }
 
@@ -181,18 +185,18 @@ static void plan_program(struct plan *p, const struct launch_spec *spec,
                                                         : NULL;
         if (spec->profile == BOX_TEMPLATE) {
                 if (!image_rooted(spec))
-                        add_dir(p, ".paddock/warm", 0755, false);
-                add_tree(p, ".paddock/warm", TREE_PROGRAM);
+                        plan_add_dir(p, ".paddock/warm", 0755, false);
+                plan_add_tree(p, ".paddock/warm", TREE_PROGRAM);
                 for (size_t i = 0; i < p->n; i++)
                         if (p->steps[i].kind == PLAN_PROC)
                                 p->steps[i].n = NESTED_MAX;
         }
         if (spec->profile == BOX_BUILD && facts->unpack)
-                add_tree(p, ".paddock/unpack", TREE_PROGRAM);
+                plan_add_tree(p, ".paddock/unpack", TREE_PROGRAM);
         if (!path)
                 return;
-        add(p, PLAN_FILE, path);
-        add_tree(p, path, TREE_PROGRAM);
+        plan_add(p, PLAN_FILE, path);
+        plan_add_tree(p, path, TREE_PROGRAM);
 }
 
 const char *plan_filter(const struct launch_spec *spec)
@@ -201,16 +205,18 @@ const char *plan_filter(const struct launch_spec *spec)
                 return "build";
         if (spec->profile == BOX_TEMPLATE)
                 return "template";
+        if (runsc_asked(spec))
+                return "runsc";
         return spec->network == BOX_NET_PROXY ? "sandbox-proxy" : "sandbox";
 }
 
 static void plan_secrets(struct plan *p, const struct launch_spec *spec)
 {
         if (spec->n_secrets)
-                add(p, PLAN_PLACES, "");
+                plan_add(p, PLAN_PLACES, "");
         for (uint32_t i = 0; i < spec->n_secrets; i++) {
                 const char *target = spec->secrets[i].target;
-                add(p, PLAN_PLACE, keep_text(p, target, strlen(target)))->n = i;
+                plan_add(p, PLAN_PLACE, plan_keep_text(p, target, strlen(target)))->n = i;
         }
 }
 
@@ -223,6 +229,10 @@ struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *f
         /* Whether it can be had was found out before (host_trees). */
         if (spec->n_gpus && (!facts->gpus || gpu_set(facts->gpus, spec, &gpus, NULL) < 0))
                 gpus.n_files = gpus.n_links = 0;
+        if (runsc_asked(spec)) {
+                plan_runsc(p, spec, facts);
+                return p;
+        }
         if (image) {
                 plan_image(p, spec, facts, &gpus);
         } else {
@@ -232,20 +242,20 @@ struct plan *plan_new(const struct launch_spec *spec, const struct plan_facts *f
         plan_secrets(p, spec);
         plan_program(p, spec, facts);
         if (!image)
-                add(p, PLAN_SEAL, "");
-        add(p, PLAN_PIVOT, "");
+                plan_add(p, PLAN_SEAL, "");
+        plan_add(p, PLAN_PIVOT, "");
         const char *name = spec->hostname[0] ? spec->hostname : "sandbox";
-        add(p, PLAN_HOSTNAME, "")->text = keep_text(p, name, strlen(name));
-        add(p, PLAN_LOOPBACK, "");
+        plan_add(p, PLAN_HOSTNAME, "")->text = plan_keep_text(p, name, strlen(name));
+        plan_add(p, PLAN_LOOPBACK, "");
         if (spec->network == BOX_NET_PROXY)
-                add(p, PLAN_LISTEN, "");
-        struct plan_step *limits = add(p, PLAN_LIMITS, "");
+                plan_add(p, PLAN_LISTEN, "");
+        struct plan_step *limits = plan_add(p, PLAN_LIMITS, "");
         if (!facts->limits_in_cgroup) {
                 limits->bytes = spec->memory_bytes;
                 limits->n = spec->pids;
         }
-        add(p, PLAN_IDS, "")->n = build;
-        add(p, PLAN_SECCOMP, "")->text = plan_filter(spec);
+        plan_add(p, PLAN_IDS, "")->n = build;
+        plan_add(p, PLAN_SECCOMP, "")->text = plan_filter(spec);
         return p;
 }
 

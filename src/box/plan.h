@@ -38,7 +38,7 @@ enum plan_kind {
         PLAN_LINK,  /* symbolic link `path` -> `text` */
         PLAN_TREE,  /* attach tree number `tree` at `path` */
         PLAN_VIEW,  /* attach a writable view of the root's directory `text` at `path` */
-        PLAN_PROC, /* n: user namespaces that may be made inside. New /proc of the pid namespace, read-only, others' processes hidden */
+        PLAN_PROC, /* n: user namespaces that may be made inside; mode 1: writable. New /proc of the pid namespace, read-only, others' processes hidden */
         PLAN_PTS,  /* new devpts */
         PLAN_MASK, /* hide the file or directory `path` */
         PLAN_SEAL, /* the root becomes read-only */
@@ -49,10 +49,13 @@ enum plan_kind {
         PLAN_PLACE,   /* one of them: the target leads to it; sent to the parent as number `n` */
         PLAN_LISTEN,  /* the sockets of network mode proxy: opened and sent to the parent */
         PLAN_LIMITS,  /* rlimits; `bytes` and `n`: memory and processes, where no cgroup has them */
-        PLAN_IDS,     /* capabilities locked and dropped, uid and gid of the command; `n` 1: root
-                         with the capabilities of a build, where the ids allow it */
+        PLAN_IDS,     /* capabilities locked and dropped, uid and gid of the command; `n`
+                         PLAN_IDS_BUILD: root with the capabilities of a build, where the ids
+                         allow it; PLAN_IDS_RUNSC: with those that runsc needs */
         PLAN_SECCOMP, /* filter `text` */
 };
+
+enum plan_ids { PLAN_IDS_COMMAND, PLAN_IDS_BUILD, PLAN_IDS_RUNSC };
 
 struct plan_step {
         enum plan_kind kind;

@@ -62,12 +62,13 @@ int programs_copy_warm(int dir, const char *libexec, struct err *err)
         return 0;
 }
 
-int programs_copy(int dir, const char *libexec, int ret[3], int *ret_files, struct err *err)
+int programs_copy(int dir, const char *libexec, int ret[PROGRAMS_N], int *ret_files,
+                  struct err *err)
 {
-        static const char *const names[] = {"parse", "files", "unpack"};
+        static const char *const names[] = {"parse", "files", "unpack", "runsc"};
         char at[4096], path[4200];
         beside_us(libexec, at, sizeof at);
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i < PROGRAMS_N; i++) {
                 snprintf(path, sizeof path, "%s/%s", at, names[i]);
                 ret[i] = copy_of(dir, path, names[i], i == 1 ? ret_files : NULL, err);
                 if (ret[i] < 0 && ret[i] != -ENOENT)

@@ -167,7 +167,7 @@ static int make_proc(int root, const struct plan_step *s, struct err *err)
         const int attrs = MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC;
         auto_close int proc = mount_new("proc", hide, attrs, err);
         int r = proc < 0 ? proc : write_proc(proc, s->n, err);
-        if (r == 0)
+        if (r == 0 && !s->mode)
                 r = mount_set(proc, attrs | MOUNT_RO, err);
         return r < 0 ? r : mount_attach(proc, root, s->path, err);
 }
@@ -213,6 +213,17 @@ static int keep_build_caps(struct err *err)
         if (r < 0)
                 return r;
         return syscall(SYS_setgroups, 0, NULL) < 0 ? err_sys(err, -errno, "groups") : 0;
+}
+
+/* Root of this user namespace, with no way to more. */
+static int keep_runsc_caps(struct err *err)
+{
+        int r = caps_keep(CAPS_RUNSC, err);
+        if (r < 0)
+                return r;
+        if (syscall(SYS_setgroups, 0, NULL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return err_sys(err, -errno, "privileges of runsc");
+        return 0;
 }
 
 static int drop_ids(bool rootful, struct err *err)
@@ -315,6 +326,8 @@ static int step(const struct setup *s, const struct plan_step *p, int *root, str
         case PLAN_LIMITS:
                 return set_limits(p, err);
         case PLAN_IDS:
+                if (p->n == PLAN_IDS_RUNSC)
+                        return keep_runsc_caps(err);
                 return p->n && s->rootful ? keep_build_caps(err)
                                           : drop_ids(s->rootful || s->ranged, err);
         case PLAN_SECCOMP:
@@ -418,6 +431,8 @@ NORETURN void setup_run(const struct setup *given)
         static char *none[] = {NULL};
         char rows[16], cols[16];
         char *argv[] = {(char *)"init", s.tty ? rows : NULL, cols, NULL};
+        if (s.runsc)
+                argv[1] = (char *)"runsc", argv[2] = NULL;
         snprintf(rows, sizeof rows, "%u", s.rows);
         snprintf(cols, sizeof cols, "%u", s.cols);
         syscall(SYS_execveat, s.init, "", argv, none, AT_EMPTY_PATH);

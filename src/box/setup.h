@@ -10,6 +10,7 @@ struct setup {
         int init;            /* sealed memfd with init's program */
         bool tty;            /* init makes a terminal of that size for the command */
         uint32_t rows, cols;
+        bool runsc;        /* init starts runsc, which starts the command */
         bool ranged;       /* rootless, and the parent maps further ids */
         bool rootful;      /* 0 of the new user namespace is mapped: take it while mounting */
         uint32_t uid, gid; /* rootless: ours, in the parent's user namespace */

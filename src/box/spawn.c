@@ -1,5 +1,6 @@
 #include "box/spawn.h"
 #include "base/fd.h"
+#include "box/runsc.h"
 #include "box/setup.h"
 #include "box/spec.h"
 #include "os/ns.h"
@@ -96,6 +97,7 @@ static int fork_child(struct box_host *h, const struct launch_spec *spec, uint32
                               .control = inner,
                               .init = h->init,
                               .tty = spec->tty,
+                              .runsc = runsc_asked(spec),
                               .rows = spec->rows,
                               .cols = spec->cols,
                               .rootful = h->facts.rootful,
@@ -127,10 +129,11 @@ int spawn(struct box_host *h, const struct launch_spec *spec, uint32_t slot,
           const struct nest *nest, struct spawned *ret, struct err *err)
 {
         struct spawned s = {0, -1, -1, {-1, -1, -1}, {-1, -1, -1}, -1};
-        struct cgroup_limits limits = {spec->memory_bytes, spec->pids ? spec->pids + 1 : 0,
+        uint32_t more = runsc_asked(spec) ? 1 + RUNSC_PIDS : 1; /* init */
+        struct cgroup_limits limits = {spec->memory_bytes, spec->pids ? spec->pids + more : 0,
                                        spec->cpu_milli};
         int trees[TREE_MAX];
-        int r = cgroup_make(h->cgroups, spec->id, &limits, err); /* + 1 process: init */
+        int r = cgroup_make(h->cgroups, spec->id, &limits, err);
         if (r < 0)
                 return r;
         r = host_trees(h, spec, slot, trees, err);

@@ -82,7 +82,8 @@ static int check_unable(const struct launch_spec *s, struct err *err)
                 {"network: the open network", s->network == BOX_NET_OPEN},
                 {"policy: a policy without a network",
                  s->policy.len && s->network != BOX_NET_PROXY},
-                {"driver: a driver other than ns", s->driver[0] && !str_eq(s->driver, "ns")},
+                {"driver: a driver other than ns and runsc",
+                 s->driver[0] && !str_eq(s->driver, "ns") && !str_eq(s->driver, "runsc")},
         };
         for (size_t i = 0; i < ARRAY_LEN(unable); i++)
                 if (unable[i].asked)

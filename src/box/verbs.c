@@ -48,6 +48,10 @@ static int check_exec(struct box *b, const struct launch_exec *x, const int *fds
         int64_t size = x->program == EXEC_COMMAND ? memfd_sealed_size(fds[0]) : 8;
         if (size < 8 || size > ARGS_BYTES_MAX)
                 return err_set(err, -EINVAL, "command: not a sealed memfd of 8 B to 2 MiB");
+        if (b->j.runsc)
+                return err_set(err, -ENOTSUP,
+                               "driver: with runsc a sandbox runs its one command, without exec "
+                               "and cp");
         if (box_exec_find(b, x->exec))
                 return err_set(err, -EEXIST, "exec: there is one of that id");
         if (b->j.n_execs == BOX_EXECS_MAX)

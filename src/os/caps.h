@@ -12,6 +12,9 @@ MUST_CHECK int caps_keep(uint64_t caps, struct err *err);
         (1u << 0 /* CHOWN */ | 1u << 1 /* DAC_OVERRIDE */ | 1u << 3 /* FOWNER */ |                 \
          1u << 4 /* FSETID */ | 1u << 5 /* KILL */ | 1u << 6 /* SETGID */ | 1u << 7 /* SETUID */ | \
          1u << 10 /* NET_BIND_SERVICE */ | 1u << 18 /* SYS_CHROOT */)
+#define CAPS_RUNSC                                                                                 \
+        (CAPS_BUILD | 1u << 2 /* DAC_READ_SEARCH */ | 1u << 8 /* SETPCAP */ |                      \
+         1u << 19 /* SYS_PTRACE */ | 1u << 21 /* SYS_ADMIN */)
 /* Empties effective, permitted and inheritable. */
 MUST_CHECK int caps_drop(struct err *err);
 

@@ -44,8 +44,8 @@ device() { # FILE NAME EDITS
         printf '{"cdiVersion":"0.5.0","kind":"evil.test/gpu","devices":[{"name":"%s","containerEdits":{%s}}]}' \
                 "$2" "$3" >"$dir/cdi/$1"
 }
-hook='"hookName":"createContainer","path":"'$dir/ran'"'
-device evil-hook.json hook '"hooks":[{'$hook',"args":["x","hook","mine"],"env":["LD_PRELOAD=/x"]}]'
+device evil-hook.json hook \
+        "\"hooks\":[{\"hookName\":\"createContainer\",\"path\":\"$dir/ran\",\"args\":[\"x\",\"hook\",\"mine\"]}]"
 device evil-env.json env '"env":["LD_PRELOAD=/work/x.so"]'
 device evil-shadow.json shadow '"mounts":[{"hostPath":"/etc/shadow","containerPath":"/usr/share/x"}]'
 device evil-cache.json cache '"mounts":[{"hostPath":"/usr/share/doc","containerPath":"/etc/ld.so.cache"}]'
@@ -94,6 +94,7 @@ is "afterwards it is free" "$code" 0
 
 # an image with a root of its own
 mkdir -p "$dir/root/usr/bin" "$dir/root/usr/lib"
+# shellcheck disable=SC2046  # one word each
 cp -L --parents $(ldd /bin/sh /bin/cat /bin/ls | grep -o '/lib[^ ]*' | sort -u) "$dir/root/"
 cp -L /bin/sh /bin/cat /bin/ls "$dir/root/usr/bin/"
 ln -s usr/bin "$dir/root/bin"

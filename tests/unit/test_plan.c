@@ -103,6 +103,29 @@ TEST(files_of_devices_are_placed_before_volumes)
         CHECK(!strstr(none, "a.so"));
 }
 
+/* The guest's root is a directory; what is writable in it is so before all else is sealed. */
+TEST(runsc_has_a_root_around_the_guests)
+{
+        struct launch_spec s = spec();
+        memcpy(s.driver, "runsc", sizeof "runsc");
+        s.n_mounts = 1;
+        snprintf(s.mounts[0].volume, sizeof s.mounts[0].volume, "%s", id_new().s);
+        snprintf(s.mounts[0].target, sizeof s.mounts[0].target, "/work/v");
+        auto_free char *t = printed(&s, &facts);
+        CHECK_INT(at(t, "view .paddock/guest/work .paddock/guest/work"), <,
+                  at(t, "tree .paddock/guest/work/v 10"));
+        CHECK_INT(at(t, "tree .paddock/guest/work/v 10"), <, at(t, "seal"));
+        CHECK_INT(at(t, "tree .paddock/runsc 3"), <, at(t, "seal"));
+        CHECK_INT(at(t, "seal"), <, at(t, "pivot"));
+        CHECK_STR(t + strlen(t) - strlen("ids\nseccomp runsc\n"), "ids\nseccomp runsc\n");
+        memcpy(s.image, "mine", sizeof "mine");
+        s.n_layers = 1;
+        auto_free char *image = printed(&s, &facts);
+        CHECK_INT(at(image, "tree .paddock/guest 4"), <,
+                  at(image, "tree .paddock/guest/work/v 10"));
+        CHECK(!strstr(image, "view .paddock/guest/usr"));
+}
+
 TEST(profiles_have_their_program)
 {
         struct launch_spec s = spec();
