@@ -2,7 +2,7 @@
  * stored: the checks, the chunks, the passages. The first byte chooses scan or file. */
 #include "base/fd.h"
 #include "base/limits.h"
-#include "rag/manifest.h"
+#include "rag/gathered.h"
 #include "rag/parser.h"
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -9,7 +9,7 @@ P_keep    := src/keep/main.c        | keep role os net link base           |
 P_launch  := src/box/launch_main.c  | box role os net link base            |
 P_vault   := src/vault/main.c       | vault role os net link base          | -lcares -lsodium -lssl -lcrypto
 P_gate    := src/gate/main.c        | gate role os net link base           |
-P_rag     := src/rag/main.c         | rag store role os net link base      | -lsqlite3
+P_rag     := src/rag/main.c         | rag store role os net link base      | -lxxhash -lstemmer -lutf8proc
 P_api     := src/api/main.c         | api store role os net link base      | -lmicrohttpd -lwslay -ljansson -lsqlite3 -lssl -lcrypto
 P_parse   := src/rag/parse_main.c   | rag link base                        | -lxml2 -larchive
 P_files   := src/box/files_main.c   | box link base                        |
@@ -18,7 +18,7 @@ P_remote  := src/cli/remote_main.c  | net os link base                     | -ls
 P_runsc   := src/box/runsc_main.c   | base                                 | -ljansson
 PROGRAMS  := paddock remote keep launch vault gate rag api parse files unpack runsc
 # Test programs may use everything.
-TEST_LIBS := -lsodium -lssl -lcrypto -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive
+TEST_LIBS := -lsodium -lssl -lcrypto -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive -lxxhash -lstemmer -lutf8proc
 
 # One id for all programs of a build; the generated file changes only when a source does.
 BUILD_ID := $(shell cat VERSION $$(find src -name '*.[ch]' -o -name '*.policy' | LC_ALL=C sort) | sha256sum | cut -c1-64)

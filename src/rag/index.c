@@ -2,6 +2,7 @@
 #include "rag/index_plan.h"
 #include "rag/parser.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <pthread.h>
@@ -9,25 +10,22 @@
 #include <stdio.h>
 #include <time.h>
 
-#define TICK_MS 50 /* between two looks whether a transaction should end */
-#define COMMIT_MS                                                                                  \
-        250              /* a transaction is open no longer: every end of one writes a part of the \
-                            index that has to be merged later */
+#define TICK_MS      50  /* between two looks whether a transaction should end */
+#define COMMIT_MS    500 /* what is found by then is seen: later ones make a segment of their own */
 #define PROGRESS_MS  100 /* between two reports */
-#define COMMIT_FILES 2000 /* files that share a transaction at most */
-#define OPEN_TRIES   5    /* launch may be restarting */
+#define COMMIT_BYTES (64u << 20) /* of memory for what is not committed */
+#define OPEN_TRIES   5           /* launch may be restarting */
 
 struct run {
         const struct index_job *job;
-        struct manifest *manifest;
+        struct space *space;
         struct plan plan;
-        pthread_mutex_t lock; /* over everything below, and the manifest */
+        pthread_mutex_t lock; /* over everything below, and the changes of the space */
         pthread_cond_t wake;  /* a worker has ended */
         size_t next;          /* work not given out yet */
         unsigned workers;     /* still running */
         struct rag_progress progress;
-        uint64_t reported_ms, begun_ms; /* begun: of the open transaction, 0 = none is open */
-        unsigned pending;               /* files in it */
+        uint64_t reported_ms, begun_ms; /* begun: of the open change, 0 = none is open */
         struct err failed;              /* what ended the job early; code 0 = nothing */
 };
 /* One thread with a parse sandbox of its own. */
@@ -68,20 +66,16 @@ static int commit(struct run *run, struct err *err)
         if (!run->begun_ms)
                 return 0;
         run->begun_ms = 0;
-        run->pending = 0;
-        int r = manifest_commit(run->manifest, err);
-        if (r < 0)
-                manifest_rollback(run->manifest);
-        return r;
+        return space_commit(run->space, err);
 }
 
 /* With the lock, before a change. */
 static int begin(struct run *run, struct err *err)
 {
-        int r = run->pending >= COMMIT_FILES ? commit(run, err) : 0;
+        int r = run->begun_ms && space_pending(run->space) >= COMMIT_BYTES ? commit(run, err) : 0;
         if (r < 0 || run->begun_ms)
                 return r;
-        r = manifest_begin(run->manifest, err);
+        r = space_begin(run->space, err);
         if (r == 0)
                 run->begun_ms = clock_boot_ms();
         return r;
@@ -196,23 +190,22 @@ static int store(struct run *run, struct worker *w, const struct work *k, struct
         if (end->status == PARSE_SAME && !k->old && k->guess->seen)
                 return 0; /* another file was it */
         if (end->status == PARSE_SAME && k->old) {
-                r = manifest_touch(run->manifest, k->old->id, end, err);
+                r = space_move(run->space, k->old->id, path, end, err);
                 run->progress.failed += k->old->status != PARSE_INDEXED;
         } else if (end->status == PARSE_SAME) {
                 k->guess->seen = true;
-                r = manifest_move(run->manifest, k->guess->id, path, end, err);
+                r = space_move(run->space, k->guess->id, path, end, err);
                 run->progress.changed++;
                 run->progress.failed += k->guess->status != PARSE_INDEXED;
         } else {
                 cut_is_partial(&w->text, end);
-                r = manifest_put(run->manifest, path, end, &w->text, err);
+                r = space_put(run->space, path, end, &w->text, err);
                 run->progress.changed++;
                 run->progress.passages += w->text.n;
                 run->progress.failed += end->status != PARSE_INDEXED;
         }
         if (r < 0)
                 return r;
-        run->pending++;
         run->progress.done++;
         if (end->status != PARSE_SAME && end->status != PARSE_INDEXED)
                 report(run, path, end->reason);
@@ -323,8 +316,7 @@ static int remove_gone(struct run *run, struct err *err)
                         continue; /* moved */
                 r = begin(run, err);
                 if (r == 0)
-                        r = manifest_remove(run->manifest, k->id, err);
-                run->pending++;
+                        r = space_forget(run->space, k->id, err);
                 run->progress.removed++;
                 report(run, NULL, NULL);
         }
@@ -338,7 +330,7 @@ static int scan(struct run *run, struct worker *w, struct err *err)
 {
         const struct rag_index *rq = run->job->rq;
         struct parse_scanned scanned;
-        int r = manifest_load(run->manifest, rq->prefix, &run->plan.known, err);
+        int r = list_known(run->space, rq->prefix, &run->plan.known, err);
         if (r == 0)
                 r = open_box(w, err);
         if (r == 0)
@@ -360,9 +352,24 @@ static int scan(struct run *run, struct worker *w, struct err *err)
         return 0;
 }
 
+/* A damaged index is built again from the volume: nothing in it is not there. */
+static int open_space(const struct index_job *job, struct space **ret, struct err *err)
+{
+        const char *name = job->rq->space;
+        struct err why = {0};
+        int r = space_get(job->spaces, name, true, ret, &why);
+        if (r == -EBADMSG) {
+                log_warn("index.rebuilt", kv("space", name), kv("reason", err_text(&why)));
+                r = space_remove(job->spaces, name, &why);
+                if (r == 0)
+                        r = space_get(job->spaces, name, true, ret, &why);
+        }
+        return r < 0 ? err_set(err, r, "%s", err_text(&why)) : 0;
+}
+
 static int run_all(struct run *run, struct worker *w, struct err *err)
 {
-        int r = manifest_open(run->job->database, &run->manifest, err);
+        int r = open_space(run->job, &run->space, err);
         if (r < 0)
                 return r;
         run->progress.state = RAG_SCANNING;
@@ -374,11 +381,11 @@ static int run_all(struct run *run, struct worker *w, struct err *err)
         /* what was done before an error stays */
         struct err late = {0};
         int c = commit(run, &late);
-        if (c == 0)
-                c = manifest_checkpoint(run->manifest, &late);
+        while (c >= 0 && !stopped(run) && (c = space_tidy(run->space, &late)) > 0)
+                continue;
         if (r >= 0 && c < 0)
                 r = err_set(err, c, "%s", err_text(&late));
-        manifest_close(run->manifest);
+        space_release(run->space);
         return r;
 }
 

@@ -1,4 +1,4 @@
-/* index.h - one index job: scan, compare with the manifest, parse what changed, remove what is
+/* index.h - one index job: scan, compare with the catalog, parse what changed, remove what is
  * gone.
  *
  * Plain blocking code for a thread of its own. Each file's result is committed with its passages;
@@ -7,7 +7,7 @@
  */
 #pragma once
 #include "link/rag.h"
-#include "rag/manifest.h"
+#include "rag/segment/space.h"
 
 #define INDEX_BOXES        2  /* parse sandboxes at once */
 #define INDEX_FILES_SECOND 16 /* changed files from which a second one is worth its start */
@@ -27,7 +27,7 @@ struct index_host {
 };
 struct index_job {
         const struct rag_index *rq;
-        const char *database; /* the space's file */
+        struct spaces *spaces;
         const struct index_host *host;
         /* Called from the job's threads, one at a time; about ten a second, and each file that is
          * not wholly indexed. */

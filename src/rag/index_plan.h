@@ -1,6 +1,7 @@
 /* index_plan.h - what a scan found against what the manifest knows: the work of an index job. */
 #pragma once
 #include "rag/index.h"
+#include "rag/listing.h"
 
 struct work {
         struct parse_entry

@@ -17,10 +17,10 @@ struct job {
         struct watcher *watchers;
         pthread_t thread;
         bool running, stop;
-        char database[NAME_TEXT_MAX + 8];
 };
 struct jobs {
         struct loop *loop;
+        struct spaces *spaces;
         struct index_host host;
         struct job *first;
         bool stopping;
@@ -32,10 +32,11 @@ struct news {
         bool end;
 };
 
-struct jobs *jobs_new(struct loop *loop, struct index_host host)
+struct jobs *jobs_new(struct loop *loop, struct spaces *spaces, struct index_host host)
 {
         struct jobs *j = xcalloc(1, sizeof *j);
         j->loop = loop;
+        j->spaces = spaces;
         j->host = host;
         return j;
 }
@@ -88,7 +89,7 @@ static void *run(void *ctx)
         struct rag_progress end = {0};
         struct err err = {0};
         struct index_job job = {.rq = &x->what,
-                                .database = x->database,
+                                .spaces = x->all->spaces,
                                 .host = &x->all->host,
                                 .progress = on_progress,
                                 .ctx = x,
@@ -231,7 +232,6 @@ void jobs_start(struct jobs *j, const struct rag_index *what, struct peer_reques
         struct job *x = xcalloc(1, sizeof *x);
         x->all = j;
         x->what = *what;
-        snprintf(x->database, sizeof x->database, "%s.db", what->space);
         watch(x, rq, false);
         x->next = j->first;
         j->first = x;

@@ -10,8 +10,7 @@
 
 struct jobs;
 
-/* Databases are SPACE.db in the working directory. */
-struct jobs *jobs_new(struct loop *loop, struct index_host host);
+struct jobs *jobs_new(struct loop *loop, struct spaces *spaces, struct index_host host);
 void jobs_free(struct jobs *j); /* after jobs_count is 0; NULL is fine */
 /* Answers rq with progress until the job has ended. A job that runs for the space is joined: since
  * it may have passed what this asker wants to see indexed, the space is scanned once more when it

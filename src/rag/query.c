@@ -2,19 +2,6 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include <ctype.h>
-#include <stdio.h>
-
-/* One word or phrase: the bytes between its ends, still with whatever marks were typed. */
-struct term {
-        const char *p;
-        size_t n;
-        bool quoted, common;
-        bool next; /* the word before it was typed next to it */
-};
-struct terms {
-        struct term t[QUERY_TERMS_MAX];
-        size_t n;
-};
 
 /* English words that say nothing about a passage. */
 static bool is_common(const char *p, size_t n)
@@ -37,33 +24,37 @@ static bool is_common(const char *p, size_t n)
         return strstr(list, word) != NULL;
 }
 
-/* Bytes that FTS5's unicode61 may take into a word; which of the others are letters it decides. */
-static bool word_byte(char c)
-{
-        return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
-}
+/* ---- taking apart ---- */
 
-static bool has_word(const char *p, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                if (word_byte(p[i]))
-                        return true;
-        return false;
-}
+struct typed {
+        struct bm25_term term;
+        bool joined, quoted, common, next;
+};
+struct typing {
+        struct typed t[QUERY_TERMS_MAX];
+        size_t n;
+        const char *text; /* of the part in hand */
+        bool quoted;
+        bool first; /* the next word begins a part: it has no neighbour */
+        bool gap;   /* a common word was left out before it */
+};
 
-static void add(struct terms *t, const char *p, size_t n, bool quoted)
+static int on_typed(void *ctx, const struct term_word *w)
 {
-        while (n && !word_byte(*p)) {
-                p++;
-                n--;
-        }
-        while (n && !word_byte(p[n - 1]))
-                n--;
-        if (n == 0 || t->n == QUERY_TERMS_MAX)
-                return;
-        bool common = !quoted && is_common(p, n);
-        bool next = t->n && !common && !t->t[t->n - 1].common;
-        t->t[t->n++] = (struct term){p, n, quoted, common, next};
+        struct typing *t = ctx;
+        if (t->n == QUERY_TERMS_MAX)
+                return 1;
+        bool common = !t->quoted && is_common(t->text + w->begin, w->end - w->begin);
+        struct typed *d = &t->t[t->n++];
+        *d = (struct typed){.joined = w->joined, .quoted = t->quoted, .common = common};
+        memcpy(d->term.term, w->term, w->len);
+        d->term.len = w->len;
+        if (w->joined)
+                return 0;
+        d->next = !common && !t->first && !t->gap;
+        t->first = false;
+        t->gap = common;
+        return 0;
 }
 
 /* Curly quotes are what people paste. */
@@ -74,147 +65,152 @@ static size_t quote_at(const char *p)
         return strncmp(p, "\xe2\x80\x9c", 3) == 0 || strncmp(p, "\xe2\x80\x9d", 3) == 0 ? 3 : 0;
 }
 
-static void split(const char *p, struct terms *t)
+static void part(struct words *w, struct typing *t, const char *p, size_t n, bool quoted)
+{
+        t->text = p;
+        t->quoted = quoted;
+        t->first = true;
+        t->gap = false;
+        words_of(w, (struct slice){p, n}, on_typed, t);
+}
+
+/* A quote that is never closed is none. */
+static void split(struct words *w, const char *p, struct typing *t)
 {
         while (*p) {
-                size_t q = quote_at(p);
-                const char *end = p + q;
-                while (q && *end && !quote_at(end))
-                        end++;
-                if (q && *end && has_word(p + q, (size_t)(end - p) - q)) {
-                        add(t, p + q, (size_t)(end - p) - q, true);
-                        p = end + quote_at(end);
+                size_t n = 0, q = quote_at(p), m = q;
+                while (q && p[m] && !quote_at(p + m))
+                        m++;
+                if (q && p[m]) {
+                        part(w, t, p + q, m - q, true);
+                        p += m + quote_at(p + m);
                         continue;
                 }
-                if (isspace((unsigned char)*p) || q) {
-                        p += q ? q : 1;
-                        continue;
-                }
-                size_t n = 0;
-                while (p[n] && !isspace((unsigned char)p[n]) && !quote_at(p + n))
+                p += q;
+                while (p[n] && !quote_at(p + n))
                         n++;
-                add(t, p, n, false);
+                part(w, t, p, n, false);
                 p += n;
         }
 }
 
-/* As a string of FTS5: in double quotes; bytes that are in no word become blanks. */
-static int put_words(struct buf *b, const char *p, size_t n)
+static unsigned term_index(struct query *q, const struct bm25_term *t)
 {
-        int r = 0;
-        for (size_t i = 0; i < n && r == 0; i++)
-                r = buf_add(b, word_byte(p[i]) ? p + i : " ", 1);
-        return r;
+        unsigned i = 0;
+        while (i < q->n_terms &&
+               (q->terms[i].len != t->len || memcmp(q->terms[i].term, t->term, t->len) != 0))
+                i++;
+        if (i == q->n_terms)
+                q->terms[q->n_terms++] = *t;
+        return i;
 }
 
-static int put_term(struct buf *b, const struct term *a, const struct term *next)
+int query_make(struct words *w, const char *text, struct query *ret, struct err *err)
 {
-        int r = b->len ? buf_adds(b, " OR ") : 0;
-        if (r == 0)
-                r = buf_adds(b, "\"");
-        if (r == 0)
-                r = put_words(b, a->p, a->n);
-        if (r == 0 && next)
-                r = buf_adds(b, " ");
-        if (r == 0 && next)
-                r = put_words(b, next->p, next->n);
-        return r < 0 ? r : buf_adds(b, "\"");
-}
-
-static void drop_common(struct terms *t)
-{
-        size_t n = 0;
-        for (size_t i = 0; i < t->n; i++)
-                n += !t->t[i].common;
-        if (n == 0)
-                return;
-        n = 0;
-        for (size_t i = 0; i < t->n; i++)
-                if (!t->t[i].common)
-                        t->t[n++] = t->t[i];
-        t->n = n;
-}
-
-/* Where the endings of English begin, more or less: "packages", "packaged" and "packaging" are the
- * same word to a heading. The index itself stems properly. */
-static void stem(const char *p, size_t n, char dst[24])
-{
-        static const char *const endings[] = {"ations", "ation", "ings", "ing", "ies", "ied", "ers",
-                                              "er",     "ed",    "es",   "s",   "e",   "y"};
-        size_t k = n < 23 ? n : 23;
-        for (size_t i = 0; i < k; i++)
-                dst[i] = (char)tolower((unsigned char)p[i]);
-        dst[k] = '\0';
-        for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
-                size_t e = strlen(endings[i]);
-                if (k >= e + 3 && str_ends(dst, endings[i])) {
-                        dst[k - e] = '\0';
-                        return;
-                }
-        }
-}
-
-static size_t word_length(const char *p)
-{
-        size_t n = 0;
-        while (p[n] && word_byte(p[n]))
-                n++;
-        return n;
-}
-
-static void take_words(struct query *q, const struct term *t)
-{
-        for (const char *p = t->p; p < t->p + t->n && q->n_words < QUERY_TERMS_MAX;) {
-                size_t n = word_length(p);
-                if (n && p + n <= t->p + t->n)
-                        stem(p, n, q->words[q->n_words++].stem);
-                p += n ? n : 1;
-        }
-}
-
-double query_coverage(const struct query *q, const char *heading)
-{
-        uint32_t seen = 0;
-        for (const char *p = heading; *p;) {
-                char s[24];
-                size_t n = word_length(p);
-                if (n) {
-                        stem(p, n, s);
-                        for (unsigned i = 0; i < q->n_words; i++)
-                                if (str_eq(s, q->words[i].stem))
-                                        seen |= 1u << i;
-                }
-                p += n ? n : 1;
-        }
-        return q->n_words ? (double)__builtin_popcount(seen) / q->n_words : 0;
-}
-
-int query_make(const char *text, struct query *ret, struct err *err)
-{
-        struct terms t = {.n = 0};
-        struct query q = {.n_terms = 0};
+        struct typing t = {.n = 0};
+        bool all_common = true;
         if (!utf8_valid(text, strlen(text)))
                 return err_set(err, -EINVAL, "the query is not UTF-8");
-        buf_init(&q.any, 16 * QUERY_TEXT_MAX);
-        split(text, &t);
-        drop_common(&t);
-        int r = 0;
-        for (size_t i = 0; i < t.n && r == 0; i++) {
-                r = put_term(&q.any, &t.t[i], NULL);
-                if (r == 0 && i + 1 < t.n && t.t[i + 1].next)
-                        r = put_term(&q.any, &t.t[i], &t.t[i + 1]);
-                take_words(&q, &t.t[i]);
+        split(w, text, &t);
+        for (size_t i = 0; i < t.n; i++)
+                all_common &= t.t[i].common || t.t[i].joined;
+        memset(ret, 0, sizeof *ret);
+        for (size_t i = 0; i < t.n; i++) {
+                const struct typed *d = &t.t[i];
+                if (d->common && !all_common)
+                        continue;
+                unsigned k = term_index(ret, &d->term);
+                if (d->joined)
+                        continue;
+                ret->plain |= 1u << k;
+                ret->quoted |= d->quoted;
+                bool next = d->next && ret->n_words;
+                ret->words[ret->n_words++] = (struct query_word){(uint8_t)k, d->quoted, next};
         }
-        q.n_terms = (unsigned)t.n;
-        if (r < 0) {
-                query_done(&q);
-                return err_sys(err, r, "the query");
-        }
-        *ret = q;
         return 0;
 }
 
-void query_done(struct query *q)
+/* ---- looking at a text ---- */
+
+static int find_term(const struct query *q, const struct term_word *w)
 {
-        buf_done(&q->any);
+        for (unsigned i = 0; i < q->n_terms; i++)
+                if (q->terms[i].len == w->len && memcmp(q->terms[i].term, w->term, w->len) == 0)
+                        return (int)i;
+        return -1;
+}
+
+struct covering {
+        const struct query *q;
+        uint32_t seen;
+};
+
+static int on_heading(void *ctx, const struct term_word *w)
+{
+        struct covering *c = ctx;
+        int i = find_term(c->q, w);
+        if (i >= 0)
+                c->seen |= 1u << i;
+        return 0;
+}
+
+double query_coverage(struct words *w, const struct query *q, struct slice heading)
+{
+        struct covering c = {q, 0};
+        words_of(w, heading, on_heading, &c);
+        int all = __builtin_popcount(q->plain);
+        return all ? (double)__builtin_popcount(c.seen & q->plain) / all : 0;
+}
+
+struct looking {
+        const struct query *q;
+        struct query_found *found;
+        uint32_t position; /* of the word before */
+        /* Bit i: the word before ends a run of the query's words that began somewhere and is at
+         * word i now; whole: that run began at the first word of its phrase. */
+        uint32_t at, whole, said;
+};
+
+static bool starts_phrase(const struct query *q, unsigned i)
+{
+        return q->words[i].quoted && !q->words[i].next;
+}
+
+static bool ends_phrase(const struct query *q, unsigned i)
+{
+        return q->words[i].quoted && (i + 1 == q->n_words || !q->words[i + 1].next);
+}
+
+static int on_word(void *ctx, const struct term_word *w)
+{
+        struct looking *l = ctx;
+        int term = w->joined ? -1 : find_term(l->q, w);
+        uint32_t at = 0, whole = 0;
+        if (w->joined)
+                return 0;
+        for (unsigned i = 0; i < l->q->n_words && term >= 0; i++) {
+                if (l->q->words[i].term != term)
+                        continue;
+                bool follows = i && l->q->words[i].next && (l->at >> (i - 1) & 1);
+                at |= 1u << i;
+                if (follows)
+                        l->found->pairs |= 1u << i;
+                if (starts_phrase(l->q, i) || (follows && (l->whole >> (i - 1) & 1)))
+                        whole |= 1u << i;
+                if ((whole >> i & 1) && ends_phrase(l->q, i))
+                        l->said |= 1u << i;
+        }
+        l->at = at;
+        l->whole = whole;
+        return 0;
+}
+
+void query_look(struct words *w, const struct query *q, struct slice text, struct query_found *ret)
+{
+        struct looking l = {.q = q, .found = ret};
+        *ret = (struct query_found){.all_quoted = true};
+        words_of(w, text, on_word, &l);
+        for (unsigned i = 0; i < q->n_words; i++)
+                if (ends_phrase(q, i) && !(l.said >> i & 1))
+                        ret->all_quoted = false;
 }

@@ -1,4 +1,5 @@
 #include "rag/question.h"
+#include "rag/listing.h"
 #include "rag/search.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -28,38 +29,6 @@ void question_done(struct question *q)
         for (size_t i = 0; q->verb != RAG_DOCS && i < q->n; i++)
                 free((char *)hits[i].text.data);
         free(q->parts);
-}
-
-void spaces_done(struct spaces *s)
-{
-        for (size_t i = 0; i < SPACES_OPEN_MAX; i++)
-                manifest_close(s->s[i].m);
-}
-
-/* Its database, open for reading. -ENOENT: nothing was ever indexed there. */
-static int open_space(struct spaces *all, const char *name, struct manifest **ret, struct err *err)
-{
-        struct space *oldest = &all->s[0];
-        char path[NAME_TEXT_MAX + 8];
-        for (struct space *s = all->s; s < all->s + SPACES_OPEN_MAX; s++) {
-                if (s->m && str_eq(s->name, name)) {
-                        s->used = ++all->clock;
-                        *ret = s->m;
-                        return 0;
-                }
-                if (s->used < oldest->used)
-                        oldest = s;
-        }
-        snprintf(path, sizeof path, "%s.db", name);
-        struct manifest *m = NULL;
-        int r = manifest_open_reader(path, &m, err);
-        if (r < 0)
-                return r;
-        manifest_close(oldest->m);
-        *oldest = (struct space){.m = m, .used = ++all->clock};
-        snprintf(oldest->name, sizeof oldest->name, "%s", name);
-        *ret = m;
-        return 0;
 }
 
 /* A zeroed part at the end of the list, or NULL. */
@@ -115,11 +84,11 @@ static int add_hit(struct question *q, const char *path, const char *title, cons
         return 0;
 }
 
-static int search(struct question *q, struct manifest *m, struct err *err)
+static int search(struct question *q, struct space *s, struct words *words, struct err *err)
 {
         const struct rag_query *rq = &q->rq.query;
         CLEANUP(hits_done) struct hits hits = {0};
-        int r = search_run(m, rq->text, rq->prefix, rq->limit, &hits, err);
+        int r = search_run(s, words, rq->text, rq->prefix, rq->limit, &hits, err);
         for (size_t i = 0; i < hits.n && r == 0; i++) {
                 const struct hit *h = &hits.h[i];
                 struct passage p = {
@@ -130,7 +99,7 @@ static int search(struct question *q, struct manifest *m, struct err *err)
         return r;
 }
 
-static int on_doc(void *ctx, const struct doc_row *row)
+static int on_doc(void *ctx, const struct doc *row)
 {
         struct rag_doc *d = add_part(ctx);
         if (!d)
@@ -154,99 +123,83 @@ static int on_passage(void *ctx, const char *title, const struct passage *p)
         return add_hit(q, q->rq.list.path, title, p, 0);
 }
 
-static int count(struct question *q, struct manifest *m, struct err *err)
+static void count(struct question *q, struct space *s)
 {
-        struct manifest_counts c;
-        int r = manifest_count(m, &c, err);
-        if (r == 0)
-                q->count = (struct rag_count){c.docs, c.passages, c.failed};
-        return r;
+        struct space_counts c;
+        count_space(s, &c);
+        q->count = (struct rag_count){c.docs, c.passages, c.failed};
 }
 
-static int remove_doc(struct question *q, struct err *err)
+static int remove_doc(struct question *q, struct space *s, struct err *err)
 {
-        char path[NAME_TEXT_MAX + 8];
-        struct manifest_counts before, after;
-        CLEANUP(manifest_closep) struct manifest *m = NULL;
-        snprintf(path, sizeof path, "%s.db", q->rq.list.space);
-        int r = manifest_open(path, &m, err);
-        if (r == 0)
-                r = manifest_begin(m, err);
+        struct space_counts before, after;
+        int r = space_begin(s, err);
         if (r < 0)
                 return r;
-        int64_t id = manifest_find(m, q->rq.list.path, err);
-        r = id < 0 ? (int)id : manifest_count(m, &before, err);
-        if (r == 0)
-                r = manifest_remove(m, id, err);
-        if (r >= 0)
-                r = manifest_count(m, &after, err);
-        if (r == 0)
-                r = manifest_commit(m, err);
-        if (r < 0) {
-                manifest_rollback(m);
+        const struct doc *d = catalog_path(space_catalog(s), q->rq.list.path);
+        count_space(s, &before);
+        r = d ? space_forget(s, d->id, err)
+              : err_set(err, -ENOENT, "'%s' is not indexed", q->rq.list.path);
+        if (r < 0)
+                space_rollback(s);
+        else
+                r = space_commit(s, err);
+        if (r < 0)
                 return r;
-        }
+        count_space(s, &after);
         q->count = (struct rag_count){before.docs - after.docs, before.passages - after.passages,
                                       before.failed - after.failed};
-        return manifest_checkpoint(m, err);
+        return 0;
 }
 
-static void close_space(struct spaces *all, const char *name)
+/* Its volume is gone: the index goes as a whole. A job that still writes to it fails. */
+static int drop_space(struct question *q, struct spaces *spaces, struct space *s, struct err *err)
 {
-        for (struct space *s = all->s; s < all->s + SPACES_OPEN_MAX; s++)
-                if (s->m && str_eq(s->name, name)) {
-                        manifest_close(s->m);
-                        *s = (struct space){0};
-                }
+        count(q, s);
+        return space_remove(spaces, q->rq.list.space, err);
 }
 
-/* Its volume is gone: the database goes as a whole. A job that still writes to it writes to files
- * without a name. */
-static int drop_space(struct question *q, struct spaces *spaces, struct manifest *m,
-                      struct err *err)
-{
-        static const char *const endings[] = {".db", ".db-wal", ".db-shm"};
-        const char *name = q->rq.list.space;
-        int r = count(q, m, err);
-        close_space(spaces, name);
-        for (size_t i = 0; i < ARRAY_LEN(endings) && r == 0; i++) {
-                char path[NAME_TEXT_MAX + 16];
-                snprintf(path, sizeof path, "%s%s", name, endings[i]);
-                if (unlink(path) < 0 && errno != ENOENT)
-                        r = err_sys(err, -errno, "removing the index");
-        }
-        return r;
-}
-
-static int run(struct question *q, struct spaces *spaces, struct err *err)
+static int answer(struct question *q, struct spaces *spaces, struct space *s, struct words *words,
+                  struct err *err)
 {
         const struct rag_list *l = &q->rq.list;
-        const char *space = q->verb == RAG_SEARCH ? q->rq.query.space : l->space;
         uint32_t limit = l->limit && l->limit < LIST_MAX ? l->limit : LIST_MAX;
-        struct manifest *m = NULL;
-        int r = open_space(spaces, space, &m, err);
+        switch (q->verb) {
+        case RAG_SEARCH:
+                return search(q, s, words, err);
+        case RAG_DOCS:
+                return list_docs(s, l->path, l->after, limit, on_doc, q, err);
+        case RAG_PASSAGES:
+                return list_passages(s, l->path, l->after_ordinal ? l->after_ordinal + 1 : 0, limit,
+                                     on_passage, q, err);
+        case RAG_REMOVE:
+                return l->path[0] ? remove_doc(q, s, err) : drop_space(q, spaces, s, err);
+        }
+        count(q, s);
+        return 0;
+}
+
+static int run(struct question *q, struct spaces *spaces, struct words *words, struct err *err)
+{
+        const struct rag_list *l = &q->rq.list;
+        const char *name = q->verb == RAG_SEARCH ? q->rq.query.space : l->space;
+        struct space *s = NULL;
+        int r = space_get(spaces, name, false, &s, err);
         bool must_be = q->verb == RAG_PASSAGES || (q->verb == RAG_REMOVE && l->path[0]);
         if (r == -ENOENT && !must_be)
                 return 0; /* nothing indexed: nothing found */
+        if (r == -EBADMSG && q->verb == RAG_REMOVE && !must_be)
+                return space_remove(spaces, name, err); /* damaged or not, it goes */
         if (r < 0)
                 return r;
-        switch (q->verb) {
-        case RAG_SEARCH:
-                return search(q, m, err);
-        case RAG_DOCS:
-                return manifest_docs(m, l->path, l->after, limit, on_doc, q, err);
-        case RAG_PASSAGES:
-                return manifest_passages(m, l->path, l->after_ordinal ? l->after_ordinal + 1 : 0,
-                                         limit, on_passage, q, err);
-        case RAG_REMOVE:
-                return l->path[0] ? remove_doc(q, err) : drop_space(q, spaces, m, err);
-        }
-        return count(q, m, err);
+        r = answer(q, spaces, s, words, err);
+        space_release(s);
+        return r;
 }
 
-void question_run(struct question *q, struct spaces *spaces)
+void question_run(struct question *q, struct spaces *spaces, struct words *words)
 {
-        q->status = run(q, spaces, &q->err);
+        q->status = run(q, spaces, words, &q->err);
         if (q->status < 0 && !q->err.code)
                 err_sys(&q->err, q->status, "the index");
 }

@@ -3,18 +3,8 @@
 #pragma once
 #include "link/rag.h"
 #include "net/peer.h"
-#include "rag/manifest.h"
+#include "rag/segment/space.h"
 
-#define SPACES_OPEN_MAX 8 /* databases kept open for the next question */
-
-struct spaces {
-        struct space {
-                char name[NAME_TEXT_MAX + 1];
-                struct manifest *m;
-                uint64_t used; /* for choosing which one goes */
-        } s[SPACES_OPEN_MAX];
-        uint64_t clock;
-};
 struct question {
         uint32_t verb;
         union {
@@ -29,7 +19,6 @@ struct question {
 };
 
 void question_init(struct question *q, uint32_t verb, const void *request);
-void question_run(struct question *q, struct spaces *spaces);
+void question_run(struct question *q, struct spaces *spaces, struct words *words);
 void question_answer(const struct question *q, struct peer_request *rq);
 void question_done(struct question *q);
-void spaces_done(struct spaces *s);

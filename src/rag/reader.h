@@ -5,11 +5,12 @@
 #pragma once
 #include "link/rag.h"
 #include "net/peer.h"
+#include "rag/segment/space.h"
 
 struct reader;
 
-/* Databases are SPACE.db in the working directory. NULL when no thread can be had (err). */
-struct reader *reader_new(struct loop *loop, struct err *err);
+/* NULL when no thread can be had (err). */
+struct reader *reader_new(struct loop *loop, struct spaces *spaces, struct err *err);
 void reader_free(struct reader *r); /* waits for the question in hand; NULL is fine */
 /* rq is answered later. `verb` is RAG_SEARCH, _DOCS, _PASSAGES, _REMOVE or _STATUS and request its
  * decoded struct, copied. */

@@ -1,15 +1,20 @@
 #include "rag/search.h"
+#include "rag/listing.h"
 #include "rag/query.h"
-#include "rag/rank.h"
 #include "rag/shingle.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include <ctype.h>
 
+#define COVER         1.0 /* added for a passage that has all that was asked, by weight */
+#define PAIR          0.4 /* of the weight of two words that stand together as they were typed */
 #define HEADING_BONUS 1.5 /* for a heading that says all that was asked; less by the square */
 #define SPARE         4   /* candidates for each hit wanted: some are duplicates of others */
 #define SHARE_SAME    70  /* percent of the words in common: the same text */
 #define SHARE_SECTION 25  /* the same, of two files, below the same heading */
 #define SPARE_LEAST   200
+#define READ_MOST     64   /* candidates whose text is looked at for what stands side by side */
+#define READ_QUOTED   2000 /* the same, when something was quoted: it must be there */
 
 void hits_done(struct hits *h)
 {
@@ -23,108 +28,144 @@ void hits_done(struct hits *h)
         *h = (struct hits){0};
 }
 
-struct candidate {
-        int64_t id;
-        double score;
-};
-struct candidates {
-        struct candidate *c;
-        size_t n, cap;
+/* ---- candidates ---- */
+
+struct scope { /* the passages that may be found */
+        const struct space *space;
+        const struct segment *segments;
+        const char *prefix;
 };
 
-static void candidates_done(struct candidates *c)
+/* The row of a passage that is live and in scope, else NULL. */
+static const struct doc *doc_of(const struct scope *s, uint32_t segment, uint32_t passage)
 {
-        free(c->c);
+        const struct segment *g = &s->segments[segment];
+        const struct doc *d = catalog_id(space_catalog(s->space), g->passages[passage].doc);
+        if (!d || d->segment != g->id || passage - d->first >= d->passages)
+                return NULL;
+        return path_below(d->path, s->prefix) ? d : NULL;
 }
 
-static int add_candidate(struct candidates *c, int64_t id, double score)
+static bool accept(void *ctx, uint32_t segment, uint32_t passage)
 {
-        if (c->n == c->cap) {
-                size_t cap = c->cap ? 2 * c->cap : 256;
-                struct candidate *more = mem_retry(c->c, cap * sizeof *more);
-                if (!more)
-                        return -ENOMEM;
-                c->c = more;
-                c->cap = cap;
-        }
-        c->c[c->n++] = (struct candidate){id, score};
-        return 0;
+        return doc_of(ctx, segment, passage) != NULL;
 }
 
-static int best_first(const void *x, const void *y)
+static int find(const struct scope *s, struct bm25 *b, size_t n_segments, uint32_t many,
+                struct bm25_hit **ret, struct err *err)
 {
-        const struct candidate *a = x, *b = y;
+        auto_free const struct lexicon **l = mem_try((n_segments + 1) * sizeof *l);
+        auto_free struct bm25_hit *h = mem_try(many * sizeof *h);
+        if (!l || !h)
+                return err_set(err, -ENOMEM, "no memory for a search");
+        for (size_t i = 0; i < n_segments; i++)
+                l[i] = &s->segments[i].words;
+        int64_t n = bm25_run(b, l, n_segments, many, accept, (void *)(uintptr_t)s, h);
+        if (n < 0)
+                return err_sys(err, (int)n, "search");
+        *ret = TAKE_PTR(h);
+        return (int)n;
+}
+
+/* ---- their order ---- */
+
+static double cover_factor(const struct bm25 *b, const struct query *q, uint32_t terms)
+{
+        double all = 0, had = 0;
+        for (unsigned t = 0; t < q->n_terms; t++)
+                if (q->plain >> t & 1) {
+                        all += b->idf[t];
+                        had += terms >> t & 1 ? b->idf[t] : 0;
+                }
+        double cover = all > 0 ? had / all : 0;
+        return 1 + COVER * cover * cover;
+}
+
+/* What the order of the words adds: read from the text. False: what was quoted is not there. */
+static bool look(struct words *w, const struct bm25 *b, const struct query *q,
+                 const struct segment *g, struct bm25_hit *h)
+{
+        struct segment_text t;
+        struct query_found in_text, in_heading;
+        if (segment_read(g, h->passage, &t) < 0)
+                return true; /* said when it is read for the answer */
+        query_look(w, q, t.text, &in_text);
+        query_look(w, q, t.heading, &in_heading);
+        for (unsigned i = 1; i < q->n_words; i++)
+                if ((in_text.pairs | in_heading.pairs) >> i & 1)
+                        h->score += PAIR *
+                                    (b->idf[q->words[i - 1].term] + b->idf[q->words[i].term]) / 2;
+        return in_text.all_quoted || in_heading.all_quoted;
+}
+
+static int by_score(const void *x, const void *y)
+{
+        const struct bm25_hit *a = x, *b = y;
         if (a->score != b->score)
                 return a->score > b->score ? -1 : 1;
-        return a->id < b->id ? -1 : a->id > b->id;
+        if (a->segment != b->segment)
+                return a->segment < b->segment ? -1 : 1;
+        return a->passage < b->passage ? -1 : a->passage > b->passage;
 }
 
-/* The rank is a column of the result and no condition: it is worked out for the rows alone that
- * fulfil all conditions, so that what it knows of the best so far is of those. */
-#define RANKED "SELECT words.rowid, CAST(1e6 * " RANK_FUNCTION "(words, ?2) AS INTEGER) FROM words"
-#define BELOW                                                                                      \
-        " CROSS JOIN passage p ON p.id = words.rowid CROSS JOIN file f ON f.id = p.file"           \
-        " WHERE words MATCH ?1 AND (f.path=?3 OR (f.path>=?4 AND f.path<?5))"
-
-/* At least the `many` best of those that the expression finds, the best first. */
-static int find(struct manifest *m, const char *expression, const char *prefix, uint32_t many,
-                struct candidates *ret, struct err *err)
+static size_t order(struct words *w, const struct scope *s, const struct bm25 *b,
+                    const struct query *q, struct bm25_hit *h, size_t n)
 {
-        auto_query struct sqlite3_stmt *q = NULL;
-        struct path_range range;
-        path_range_of(prefix, &range);
-        int r = *prefix ? db_query(manifest_db(m), &q, err, RANKED BELOW, "sisss", expression,
-                                   (int64_t)many, prefix, range.below, range.behind)
-                        : db_query(manifest_db(m), &q, err, RANKED " WHERE words MATCH ?1", "si",
-                                   expression, (int64_t)many);
-        while (r >= 0 && (r = db_next(manifest_db(m), q, err)) > 0) {
-                if (db_is_null(q, 1))
-                        continue;
-                r = add_candidate(ret, db_i64(q, 0), (double)db_i64(q, 1) / 1e6);
-                if (r < 0)
-                        return err_sys(err, r, "search");
-        }
-        if (r == 0 && ret->n)
-                qsort(ret->c, ret->n, sizeof *ret->c, best_first);
-        ret->n = ret->n < many ? ret->n : many;
-        return r;
+        bool neighbours = q->quoted;
+        for (unsigned i = 0; i < q->n_words; i++)
+                neighbours |= q->words[i].next;
+        for (size_t i = 0; i < n; i++)
+                h[i].score *= cover_factor(b, q, h[i].terms);
+        qsort(h, n, sizeof *h, by_score);
+        if (!neighbours)
+                return n;
+        size_t most = q->quoted || n < READ_MOST ? n : READ_MOST, kept = 0;
+        for (size_t i = 0; i < n; i++)
+                if (i >= most || look(w, b, q, &s->segments[h[i].segment], &h[i]))
+                        h[kept++] = h[i];
+        qsort(h, kept, sizeof *h, by_score);
+        return kept;
 }
 
-static int read_passage(struct manifest *m, const struct candidate *c, struct hits *h,
+static int read_passage(const struct scope *s, const struct bm25_hit *c, struct hits *h,
                         struct err *err)
 {
-        auto_query struct sqlite3_stmt *q = NULL;
-        int r = db_query(manifest_db(m), &q, err,
-                         "SELECT f.path, f.title, p.heading, p.text, p.page, p.ordinal"
-                         " FROM passage p JOIN file f ON f.id = p.file WHERE p.id=?",
-                         "i", c->id);
-        if (r == 0)
-                r = db_next(manifest_db(m), q, err);
-        if (r <= 0)
-                return r; /* removed between the two statements */
-        h->h[h->n++] = (struct hit){.id = c->id,
+        const struct segment *g = &s->segments[c->segment];
+        const struct segment_passage *p = &g->passages[c->passage];
+        const struct doc *d = doc_of(s, c->segment, c->passage);
+        struct segment_text t;
+        if (segment_read(g, c->passage, &t) < 0)
+                return err_set(err, -EBADMSG, "the index is damaged: build it again");
+        h->h[h->n++] = (struct hit){.segment = g->id,
+                                    .passage = c->passage,
                                     .score = c->score,
-                                    .path = xstrdup(db_text(q, 0)),
-                                    .title = xstrdup(db_text(q, 1)),
-                                    .heading = xstrdup(db_text(q, 2)),
-                                    .text = xstrdup(db_text(q, 3)),
-                                    .page = (uint32_t)db_i64(q, 4),
-                                    .ordinal = (uint32_t)db_i64(q, 5)};
+                                    .path = xstrdup(d->path),
+                                    .title = xstrdup(d->title),
+                                    .heading = xstrndup(t.heading.data, t.heading.len),
+                                    .text = xstrndup(t.text.data, t.text.len),
+                                    .page = p->page,
+                                    .ordinal = p->ordinal};
         return 0;
 }
 
-static int candidates(struct manifest *m, const char *expression, const char *prefix, uint32_t many,
-                      struct hits *h, struct err *err)
+static int candidates(struct space *space, struct words *w, const struct query *q,
+                      const char *prefix, uint32_t many, struct hits *h, struct err *err)
 {
-        CLEANUP(candidates_done) struct candidates c = {0};
-        int r = find(m, expression, prefix, many, &c, err);
-        if (r < 0)
-                return r;
-        h->h = mem_try((c.n + 1) * sizeof *h->h);
+        struct scope s = {.space = space, .prefix = prefix};
+        struct bm25 b = {.terms = q->terms, .n_terms = q->n_terms};
+        auto_free struct bm25_hit *found = NULL;
+        size_t n_segments;
+        s.segments = space_segments(space, &n_segments);
+        int n = find(&s, &b, n_segments, many, &found, err);
+        if (n < 0)
+                return n;
+        n = (int)order(w, &s, &b, q, found, (size_t)n);
+        h->h = mem_try(((size_t)n + 1) * sizeof *h->h);
         if (!h->h)
-                return err_set(err, -ENOMEM, "no memory for %zu passages", c.n);
-        for (size_t i = 0; i < c.n && r == 0; i++)
-                r = read_passage(m, &c.c[i], h, err);
+                return err_set(err, -ENOMEM, "no memory for %d passages", n);
+        int r = 0;
+        for (int i = 0; i < n && r == 0; i++)
+                r = read_passage(&s, &found[i], h, err);
         return r;
 }
 
@@ -137,9 +178,9 @@ static const char *innermost(const char *heading)
 }
 
 /* The innermost heading is what the passage is about. */
-static double heading_factor(const struct query *q, const char *heading)
+static double heading_factor(struct words *w, const struct query *q, const char *heading)
 {
-        double part = query_coverage(q, innermost(heading));
+        double part = query_coverage(w, q, slice_of(innermost(heading)));
         return 1 + HEADING_BONUS * part * part;
 }
 
@@ -210,22 +251,27 @@ static int keep_different(struct hits *h, uint32_t limit)
         return 0;
 }
 
-int search_run(struct manifest *m, const char *text, const char *prefix, uint32_t limit,
-               struct hits *ret, struct err *err)
+int search_run(struct space *space, struct words *words, const char *text, const char *prefix,
+               uint32_t limit, struct hits *ret, struct err *err)
 {
-        CLEANUP(query_done) struct query q = {0};
+        struct query q;
         CLEANUP(hits_done) struct hits h = {0};
-        int r = query_make(text, &q, err);
+        int r = query_make(words, text, &q, err);
         if (r < 0)
                 return r;
         limit = limit < 1 ? 1 : limit > SEARCH_HITS_MAX ? SEARCH_HITS_MAX : limit;
         uint32_t many = limit * SPARE > SPARE_LEAST ? limit * SPARE : SPARE_LEAST;
-        if (q.n_terms)
-                r = candidates(m, buf_text(&q.any), prefix, many, &h, err);
+        if (q.quoted)
+                many = READ_QUOTED;
+        if (q.n_terms) {
+                space_read(space);
+                r = candidates(space, words, &q, prefix, many, &h, err);
+                space_read_end(space);
+        }
         if (r < 0)
                 return r;
         for (size_t i = 0; i < h.n; i++)
-                h.h[i].score *= heading_factor(&q, h.h[i].heading);
+                h.h[i].score *= heading_factor(words, &q, h.h[i].heading);
         if (h.n) {
                 qsort(h.h, h.n, sizeof *h.h, better);
                 r = keep_different(&h, limit);

@@ -2,17 +2,20 @@
 #include "rag/boxes.h"
 #include "rag/jobs.h"
 #include "rag/reader.h"
+#include "base/fd.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include <fcntl.h>
 
 struct service {
+        struct spaces *spaces;
         struct boxes *boxes;
         struct jobs *jobs;
         struct reader *reader;
 };
 
-/* A space names a file: nothing but letters, digits and '-'. */
+/* A space names a directory: nothing but letters, digits and '-'. */
 static bool valid(struct peer_request *rq, const char *space)
 {
         if (str_is_name(space))
@@ -96,13 +99,22 @@ const struct peer_ops service_launch = {&launch_link, for_launch, NULL};
 struct service *service_new(struct loop *loop, struct peer *(*launch)(void *ctx), void *ctx,
                             struct err *err)
 {
-        struct reader *reader = reader_new(loop, err);
-        if (!reader)
+        int dir = dir_open_at(AT_FDCWD, ".");
+        if (dir < 0) {
+                err_sys(err, dir, "the directory of the indexes");
                 return NULL;
+        }
+        struct spaces *spaces = spaces_new(dir);
+        struct reader *reader = reader_new(loop, spaces, err);
+        if (!reader) {
+                spaces_free(spaces);
+                return NULL;
+        }
         struct service *s = xcalloc(1, sizeof *s);
+        s->spaces = spaces;
         s->reader = reader;
         s->boxes = boxes_new(loop, launch, ctx);
-        s->jobs = jobs_new(loop, boxes_host(s->boxes));
+        s->jobs = jobs_new(loop, spaces, boxes_host(s->boxes));
         return s;
 }
 
@@ -113,6 +125,7 @@ void service_free(struct service *s)
         reader_free(s->reader);
         jobs_free(s->jobs);
         boxes_free(s->boxes);
+        spaces_free(s->spaces);
         free(s);
 }
 

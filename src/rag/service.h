@@ -1,6 +1,6 @@
 /* service.h - the verbs of link/rag.h answered: what the role is, without the role around it.
  *
- * Databases are in the working directory. Everything is called on the loop's thread.
+ * Indexes are directories in the working directory. Everything is called on the loop's thread.
  */
 #pragma once
 #include "link/launch.h"

@@ -56,7 +56,7 @@ struct indexed {
         struct err err;
 };
 
-static inline struct indexed index_folder(const char *docs, const char *database,
+static inline struct indexed index_folder(const char *docs, struct spaces *spaces,
                                           const char *prefix, bool force)
 {
         struct indexed x = {0};
@@ -65,7 +65,7 @@ static inline struct indexed index_folder(const char *docs, const char *database
         struct test_host h = {.docs = docs};
         struct index_host host = {&h, host_open, host_close};
         struct index_job job = {.rq = &rq,
-                                .database = database,
+                                .spaces = spaces,
                                 .host = &host,
                                 .progress = on_progress,
                                 .ctx = &x.reports};

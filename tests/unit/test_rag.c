@@ -1,20 +1,24 @@
 #include "rag_host.h"
+#include "base/fd.h"
+#include "rag/listing.h"
 #include "rag/search.h"
+#include <fcntl.h>
 
 struct bench {
-        char *docs, *state, *database;
+        char *docs, *state;
+        struct spaces *spaces;
 };
 
 static struct bench bench_new(void)
 {
         struct bench b = {temp_dir(), temp_dir(), NULL};
-        b.database = xasprintf("%s/space.db", b.state);
+        b.spaces = spaces_new(dir_open_at(AT_FDCWD, b.state));
         return b;
 }
 
 static void bench_done(struct bench *b)
 {
-        free(b->database);
+        spaces_free(b->spaces);
         remove_temp(&b->docs);
         remove_temp(&b->state);
 }
@@ -22,7 +26,7 @@ static void bench_done(struct bench *b)
 
 static struct indexed index_ok(const struct bench *b)
 {
-        struct indexed x = index_folder(b->docs, b->database, "", false);
+        struct indexed x = index_folder(b->docs, b->spaces, "", false);
         if (x.r < 0)
                 test_failed(__FILE__, __LINE__, "%s", err_text(&x.err));
         CHECK_INT(x.end.state, ==, RAG_DONE);
@@ -32,17 +36,27 @@ static struct indexed index_ok(const struct bench *b)
 /* "path#ordinal path#ordinal" of the hits; free() it. */
 static char *found(const struct bench *b, const char *query, const char *prefix)
 {
-        CLEANUP(manifest_closep) struct manifest *m = NULL;
+        CLEANUP(space_releasep) struct space *s = NULL;
+        CLEANUP(words_freep) struct words *w = words_new();
         CLEANUP(hits_done) struct hits hits = {0};
         CLEANUP(buf_done) struct buf text;
         buf_init(&text, 65536);
-        CHECK_INT(manifest_open_reader(b->database, &m, NULL), ==, 0);
-        CHECK_INT(search_run(m, query, prefix, 10, &hits, NULL), ==, 0);
+        CHECK_INT(space_get(b->spaces, "s", false, &s, NULL), ==, 0);
+        CHECK_INT(search_run(s, w, query, prefix, 10, &hits, NULL), ==, 0);
         for (size_t i = 0; i < hits.n; i++)
                 CHECK_INT(
                         buf_addf(&text, "%s%s#%u", i ? " " : "", hits.h[i].path, hits.h[i].ordinal),
                         ==, 0);
         return buf_take(&text);
+}
+
+static struct space_counts counts(const struct bench *b)
+{
+        CLEANUP(space_releasep) struct space *s = NULL;
+        struct space_counts c;
+        CHECK_INT(space_get(b->spaces, "s", false, &s, NULL), ==, 0);
+        count_space(s, &c);
+        return c;
 }
 
 #define CHECK_FOUND(b, query, expected)                                                            \
@@ -132,10 +146,7 @@ TEST(rag_two_files_for_one_that_is_gone)
         CHECK_INT(x.end.total, ==, 2);
         auto_free char *hits = found(&b, "same", "");
         CHECK_INT(strlen(hits), ==, strlen("b.txt#0")); /* one stands for both */
-        CLEANUP(manifest_closep) struct manifest *m = NULL;
-        struct manifest_counts c;
-        CHECK_INT(manifest_open_reader(b.database, &m, NULL), ==, 0);
-        CHECK_INT(manifest_count(m, &c, NULL), ==, 0);
+        struct space_counts c = counts(&b);
         CHECK_INT(c.docs, ==, 2);
 }
 
@@ -148,7 +159,7 @@ TEST(rag_touched_file_keeps_its_passages)
         struct indexed x = index_ok(&b);
         CHECK_INT(x.end.changed, ==, 0);
         CHECK_FOUND(&b, "alpha", "a.txt#0");
-        x = index_folder(b.docs, b.database, "", true);
+        x = index_folder(b.docs, b.spaces, "", true);
         CHECK_INT(x.end.changed, ==, 1);
         CHECK_FOUND(&b, "alpha", "a.txt#0");
 }
@@ -181,7 +192,7 @@ TEST(rag_vanished_volume_deletes_nothing)
                 put_file(b.docs, name, "alpha\n");
         }
         index_ok(&b);
-        struct indexed x = index_folder(empty, b.database, "", false);
+        struct indexed x = index_folder(empty, b.spaces, "", false);
         CHECK_INT(x.r, ==, -ENOENT);
         CHECK_INT(x.end.state, ==, RAG_FAILED);
         CHECK_CONTAINS(x.end.reason, "nothing was removed");
@@ -198,7 +209,7 @@ TEST(rag_prefix_touches_only_what_is_below)
         auto_free char *gone = xasprintf("%s/ab/y.txt", b.docs);
         CHECK_INT(unlink(gone), ==, 0);
         put_file(b.docs, "a/x.txt", "gamma\n");
-        struct indexed x = index_folder(b.docs, b.database, "a", false);
+        struct indexed x = index_folder(b.docs, b.spaces, "a", false);
         CHECK_INT(x.end.total, ==, 1);
         CHECK_INT(x.end.changed, ==, 1);
         CHECK_INT(x.end.removed, ==, 0);
@@ -272,7 +283,7 @@ TEST(rag_dead_parser_costs_one_file)
         struct test_host h = {.docs = b.docs};
         struct index_host host = {&h, bad_open, host_close};
         struct index_job job = {.rq = &rq,
-                                .database = b.database,
+                                .spaces = b.spaces,
                                 .host = &host,
                                 .progress = on_progress,
                                 .ctx = &x.reports};
@@ -299,7 +310,7 @@ TEST(rag_stuck_parser_costs_one_file_and_its_time)
         struct test_host h = {.docs = b.docs};
         struct index_host host = {&h, bad_open, host_close};
         struct index_job job = {.rq = &rq,
-                                .database = b.database,
+                                .spaces = b.spaces,
                                 .host = &host,
                                 .progress = on_progress,
                                 .ctx = &x.reports,
@@ -324,28 +335,27 @@ TEST(rag_killed_job_goes_on_where_it_was)
                 snprintf(name, sizeof name, "%04d.txt", i);
                 put_file(b.docs, name, text);
         }
+        spaces_free(b.spaces); /* one process at a time has them */
         pid_t pid = fork();
         if (pid == 0) {
-                index_folder(b.docs, b.database, "", false);
+                b.spaces = spaces_new(dir_open_at(AT_FDCWD, b.state));
+                index_folder(b.docs, b.spaces, "", false);
                 _exit(0);
         }
-        struct manifest_counts c = {0};
-        while (c.docs < 200) { /* committed by the child */
-                CLEANUP(manifest_closep) struct manifest *m = NULL;
-                if (manifest_open_reader(b.database, &m, NULL) == 0 &&
-                    manifest_count(m, &c, NULL) < 0)
-                        c.docs = 0;
+        auto_free char *first = xasprintf("%s/s/seg-1", b.state);
+        while (access(first, F_OK) != 0) { /* written, and soon committed by the child */
                 CHECK(waitpid(pid, NULL, WNOHANG) == 0);
                 usleep(1000);
         }
+        usleep(20000);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
+        b.spaces = spaces_new(dir_open_at(AT_FDCWD, b.state));
+        struct space_counts c = counts(&b);
         struct indexed x = index_ok(&b);
         CHECK_INT(x.end.total, ==, 1500);
         CHECK_INT(x.end.changed, <=, 1500 - c.docs);
-        CLEANUP(manifest_closep) struct manifest *m = NULL;
-        CHECK_INT(manifest_open_reader(b.database, &m, NULL), ==, 0);
-        CHECK_INT(manifest_count(m, &c, NULL), ==, 0);
+        c = counts(&b);
         CHECK_INT(c.docs, ==, 1500);
         CHECK_INT(c.passages, >=, 1500);
 }
