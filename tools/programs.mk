@@ -18,7 +18,7 @@ P_remote  := src/cli/remote_main.c  | net os link base                     | -ls
 P_runsc   := src/box/runsc_main.c   | base                                 | -ljansson
 PROGRAMS  := paddock remote keep launch vault gate rag api parse files unpack runsc
 # Test programs may use everything.
-TEST_LIBS := -lsodium -lssl -lcrypto -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive -lxxhash -lstemmer -lutf8proc
+TEST_LIBS := -lhttp_parser -lsodium -lssl -lcrypto -lcares -lmicrohttpd -lwslay -ljansson -lsqlite3 -lyaml -lxml2 -larchive -lxxhash -lstemmer -lutf8proc
 
 # One id for all programs of a build; the generated file changes only when a source does.
 BUILD_ID := $(shell cat VERSION $$(find src -name '*.[ch]' -o -name '*.policy' | LC_ALL=C sort) | sha256sum | cut -c1-64)

@@ -128,7 +128,7 @@ static void on_absolute(struct caller *c, const struct h1_head *h)
         uint32_t port = 80;
         const char *authority = h->target + 7;
         size_t n = (size_t)(path_of(h->target) - authority);
-        if (authority_parse(authority, n, host, &port) < 0 || strchr(h->target, '#')) {
+        if (authority_parse(authority, n, host, &port) < 0) {
                 bad_request(c, "the URL is not valid");
                 return;
         }
@@ -204,6 +204,8 @@ static void on_request(void *ctx, const struct h1_head *h)
         struct caller *c = ctx;
         if (str_eq(h->method, "CONNECT"))
                 on_connect(c, h);
+        else if (strchr(h->target, '#'))
+                bad_request(c, "the URL is not valid");
         else if (own_path(h->target))
                 on_own_path(c);
         else if (strncasecmp(h->target, "http://", 7) == 0)

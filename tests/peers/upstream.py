@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """A web server as a sandbox's upstream: prints its port; /echo repeats the body, /slow streams, /die
-ends inside a body, everything else says what was asked."""
+ends inside a body, everything else says what was asked. upstream.py [ADDRESS [LOG]]: a line in LOG for
+each request, its method, target and number of bytes in the body."""
 import http.server
 import socketserver
 import sys
 import time
+
+
+log = open(sys.argv[2], "a", buffering=1) if len(sys.argv) > 2 else None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -18,7 +22,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def note(self, n):
+        if log:
+            log.write("%s %s %d\n" % (self.command, self.path, n))
+
     def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.note(len(body))
         if self.path == "/slow":
             self.send_response(200)
             self.send_header("transfer-encoding", "chunked")
@@ -48,11 +58,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while True:
                 n = int(self.rfile.readline().split(b";")[0], 16)
                 body += self.rfile.read(n)
-                self.rfile.readline()
+                while self.rfile.readline() not in (b"\r\n", b"") and n == 0:
+                    pass  # trailers
                 if n == 0:
                     break
         else:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.note(len(body))
         self.answer(body)
 
     def log_message(self, *args):
