@@ -158,7 +158,7 @@ static void in_ready(void *ctx, uint32_t events UNUSED)
 {
         struct keeper *k = ctx;
         keeper_flush(k);
-        if (k->step == KEEPER_BUSY && k->op && k->op->verb == FILES_PUT && !k->op->dropped &&
+        if (k->step == KEEPER_BUSY && k->op && op_takes(k->op) && !k->op->dropped &&
             !k->op->sent_end && k->writer.len < OUT_ENOUGH)
                 k->op->calls->writable(k->op->ctx);
 }
@@ -201,7 +201,7 @@ static void on_done(struct keeper *k, const struct files_done *d)
         struct files_op *op = k->op;
         struct err err = {0};
         struct files_end end = {0};
-        bool owes = op->verb == FILES_PUT && !op->sent_end;
+        bool owes = op_takes(op) && !op->sent_end;
         if (d->error)
                 err_set(&err, d->error < 4096 ? -(int)d->error : -EIO, "%s",
                         d->reason[0] ? d->reason : errno_text((int)d->error));
@@ -233,7 +233,7 @@ static int on_frame(struct keeper *k, const struct frame *f)
                 free(file);
                 return r;
         case FILES_DATA:
-                if (op->verb != FILES_GET)
+                if (!op_gives(op))
                         return -EPROTO;
                 if (!op->dropped)
                         op->calls->data(op->ctx, f->body.data, f->body.len);

@@ -37,6 +37,16 @@ struct files_op {
         bool end_waits, end_keeps; /* the end came before there was a keeper */
 };
 
+/* A body goes to the program; comes from it. */
+static inline bool op_takes(const struct files_op *op)
+{
+        return op->verb == FILES_PUT || op->verb == FILES_UNPACK;
+}
+static inline bool op_gives(const struct files_op *op)
+{
+        return op->verb == FILES_GET || op->verb == FILES_PACK;
+}
+
 struct pool {
         struct api *api;
         struct keeper *keepers;

@@ -156,7 +156,7 @@ static void give(struct keeper *k, struct files_op *op)
                 return;
         }
         keeper_flush(k);
-        if (k->op != op || op->verb != FILES_PUT || k->step != KEEPER_BUSY)
+        if (k->op != op || !op_takes(op) || k->step != KEEPER_BUSY)
                 return;
         struct files_end end = {op->end_keeps};
         if (op->end_waits)
@@ -269,9 +269,9 @@ void files_drop(struct files_op *op)
                 return;
         }
         files_pause(op, false);
-        if (op->verb == FILES_PUT)
+        if (op_takes(op))
                 files_put_end(op, false);
-        else if (op->verb == FILES_GET)
+        else if (op_gives(op))
                 keeper_send_away(op->keeper, "nobody wants the rest");
 }
 

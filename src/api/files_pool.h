@@ -19,9 +19,9 @@ struct pool;
 struct files_op;
 
 struct files_calls {
-        void (*file)(void *ctx, const struct files_file *f); /* GET, STAT: once; LIST: each */
-        void (*data)(void *ctx, const char *p, size_t n);    /* GET */
-        void (*writable)(void *ctx);                         /* PUT: files_put takes again */
+        void (*file)(void *ctx, const struct files_file *f); /* once; LIST: each */
+        void (*data)(void *ctx, const char *p, size_t n);    /* GET, PACK */
+        void (*writable)(void *ctx); /* PUT, UNPACK: files_put takes again */
         /* err is set when the operation failed; else the program's own DONE. */
         void (*done)(void *ctx, const struct files_done *d, const struct err *err);
 };
@@ -29,7 +29,8 @@ struct files_calls {
 struct pool *pool_new(struct api *a); /* never NULL */
 void pool_free(struct pool *p);       /* NULL is fine; operations end silently */
 
-/* verb and req as link/files.h has them; PUT is followed by files_put and files_put_end. */
+/* verb and req as link/files.h has them; PUT and UNPACK are followed by files_put
+ * and files_put_end. */
 struct files_op *files_start(struct pool *p, const char *volume, uint32_t verb, const void *req,
                              const struct files_calls *calls, void *ctx);
 /* The same in a user's sandbox that runs: the program is an exec there, its root is "/". */
@@ -37,8 +38,8 @@ struct files_op *files_start_in(struct pool *p, const char *sandbox, uint32_t ve
                                 const struct files_calls *calls, void *ctx);
 size_t files_put(struct files_op *op, const char *p, size_t n); /* bytes taken; 0: wait */
 void files_put_end(struct files_op *op, bool keep);
-void files_pause(struct files_op *op, bool pause); /* GET: no data for a while */
-void files_drop(struct files_op *op);              /* NULL is fine; an open PUT is not kept */
+void files_pause(struct files_op *op, bool pause); /* no data for a while */
+void files_drop(struct files_op *op);              /* NULL is fine; an open body is not kept */
 
 /* No sandbox of ours has the volume any more (it is going to be removed). */
 void pool_leave(struct pool *p, const char *volume);

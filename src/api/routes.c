@@ -198,7 +198,9 @@ FIELDS(files, LIST("files", true, file, NULL), STR("next", false, "Ask again wit
        U64("skipped", true, "Entries whose names cannot be shown."));
 FIELDS(files_query, STR("prefix", false, NULL), STR("after", false, NULL),
        U64("limit", false, NULL));
-FIELDS(file_put, STR("path", true, NULL), U64("size_bytes", true, NULL));
+FIELDS(file_put, STR("path", true, NULL), U64("size_bytes", false, "Of a file."),
+       U64("entries", false, "Of an archive."));
+FIELDS(archive_query, STR("archive", false, "tar: what is in that folder, as an archive."));
 FIELDS(file_gone, STR("path", true, NULL), U64("files", true, NULL));
 FIELDS(layer, STR("key", true, "What it was made from, hashed."), U64("size_bytes", true, NULL));
 FIELDS(image, STR("name", true, NULL), STR("owner", true, NULL), U64("created_ms", true, NULL),
@@ -335,10 +337,14 @@ const struct route routes[] = {
         {"GET", "/v1/sandboxes/{id}/files", SCOPE_SANDBOX, sandbox_files,
          "Its files, by path, as it sees them.", .query = files_query, .status = 200,
          .answer = files},
-        {"GET", "/v1/sandboxes/{id}/files/{path...}", SCOPE_SANDBOX, sandbox_file_get, "A file.",
-         .status = 200, .type = BYTES},
+        {"GET", "/v1/sandboxes/{id}/files/{path...}", SCOPE_SANDBOX, sandbox_file_get,
+         "A file, or with archive=tar a folder.", .query = archive_query, .status = 200,
+         .type = BYTES},
         {"PUT", "/v1/sandboxes/{id}/files/{path...}", SCOPE_SANDBOX, sandbox_file_put,
-         "Puts a file, whole or not at all.", .upload = true, .status = 200, .answer = file_put},
+         "Puts a file, whole or not at all; with archive=tar what is in the archive into that "
+         "folder. "
+         "X-Paddock-Mtime-Ms and X-Paddock-Mode are kept.",
+         .query = archive_query, .upload = true, .status = 200, .answer = file_put},
         {"DELETE", "/v1/sandboxes/{id}/files/{path...}", SCOPE_SANDBOX, sandbox_file_delete,
          "Removes a file.", .status = 200, .answer = file_gone},
 
@@ -382,11 +388,14 @@ const struct route routes[] = {
          .body = restore_from, .status = 200, .answer = volume},
         {"GET", "/v1/volumes/{name}/files", SCOPE_MEMBER, volume_files, "Its files, by path.",
          .query = files_query, .status = 200, .answer = files},
-        {"GET", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_get, "A file.",
-         .status = 200, .type = BYTES},
+        {"GET", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_get,
+         "A file, or with archive=tar a folder.", .query = archive_query, .status = 200,
+         .type = BYTES},
         {"PUT", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_put,
-         "Puts a file: whole or not at all. X-Paddock-Mtime-Ms is kept.", .upload = true,
-         .status = 200, .answer = file_put},
+         "Puts a file, whole or not at all; with archive=tar what is in the archive into that "
+         "folder. "
+         "X-Paddock-Mtime-Ms and X-Paddock-Mode are kept.",
+         .query = archive_query, .upload = true, .status = 200, .answer = file_put},
         {"DELETE", "/v1/volumes/{name}/files/{path...}", SCOPE_MEMBER, volume_file_delete,
          "Removes a file.", .status = 200, .answer = file_gone},
 

@@ -16,7 +16,7 @@ struct access {
         json_t *list;
         char last[PATH_TEXT_MAX + 1];
         struct buf hold; /* GET: bytes on their way to the client */
-        bool failed;
+        bool failed, archive;
         uint64_t stored; /* PUT: bytes given to the program */
 };
 
@@ -65,8 +65,12 @@ static struct files_op *start(struct call *c, const struct place *p, uint32_t ve
 /* The place and the path are good: the rest of the request, ended with the request itself. */
 static struct access *access_new(struct call *c, bool is_box, struct place *ret)
 {
-        const char *path = call_param(c, "path");
-        if (!str_is_subpath(path)) {
+        const char *path = call_param(c, "path"), *archive = call_query(c, "archive");
+        if (archive && !str_eq(archive, "tar")) {
+                call_fail(c, -EINVAL, "archive: tar is the only kind");
+                return NULL;
+        }
+        if (!str_is_subpath(path) && !(archive && str_eq(path, "."))) {
                 call_fail(c, -EINVAL, "path: not a path below the root: no \"..\", no empty part");
                 return NULL;
         }
@@ -74,7 +78,8 @@ static struct access *access_new(struct call *c, bool is_box, struct place *ret)
                 return NULL;
         struct access *x = xcalloc(1, sizeof *x);
         x->c = c;
-        snprintf(x->path, sizeof x->path, "%s", path);
+        x->archive = archive != NULL;
+        snprintf(x->path, sizeof x->path, "%s", str_eq(path, ".") ? "" : path);
         buf_init(&x->hold, HOLD_MAX);
         c->over_fn = access_over;
         c->over_ctx = x;
@@ -149,15 +154,18 @@ static ssize_t get_source(void *ctx, char *dst, size_t max)
 static void get_file(void *ctx, const struct files_file *f)
 {
         struct access *x = ctx;
-        char mtime[24];
+        char mtime[24], mode[8];
         if (http_answered(x->c->rq))
                 return; /* a second one: the program is broken, its bytes are cut by the length */
         snprintf(mtime, sizeof mtime, "%llu", (unsigned long long)f->mtime_ms);
+        snprintf(mode, sizeof mode, "%04o", f->mode & 0777);
         http_add_header(x->c->rq, "X-Paddock-Mtime-Ms", mtime);
+        http_add_header(x->c->rq, "X-Paddock-Mode", mode);
         /* A file of a user's is never shown by a browser as a page of ours. */
         http_add_header(x->c->rq, "Content-Disposition", "attachment");
-        http_reply_stream(x->c->rq, 200, "application/octet-stream", (int64_t)f->size, get_source,
-                          x);
+        http_reply_stream(x->c->rq, 200,
+                          x->archive ? "application/x-tar" : "application/octet-stream",
+                          x->archive ? HTTP_UNKNOWN : (int64_t)f->size, get_source, x);
 }
 
 static void get_data(void *ctx, const char *p, size_t n)
@@ -192,7 +200,7 @@ static void get(struct call *c, bool is_box)
                 return;
         auto_free struct files_get *req = xcalloc(1, sizeof *req);
         memcpy(req->path, x->path, sizeof req->path);
-        x->op = start(c, &place, FILES_GET, req, &calls, x);
+        x->op = start(c, &place, x->archive ? FILES_PACK : FILES_GET, req, &calls, x);
 }
 
 /* ---- put ---- */
@@ -235,33 +243,57 @@ static void put_done(void *ctx, const struct files_done *d, const struct err *er
         else
                 call_json(x->c, 200,
                           json_pack("{s:o,s:I}", "path", json_str_lossy(x->path, strlen(x->path)),
-                                    "size_bytes", (json_int_t)d->count));
+                                    x->archive ? "entries" : "size_bytes", (json_int_t)d->count));
+}
+
+/* Octal, as chmod has it. */
+static bool read_mode(const struct call *c, uint32_t *ret)
+{
+        const char *text = http_header(c->rq, "X-Paddock-Mode");
+        size_t n = text ? strspn(text, "01234567") : 0;
+        if (!text)
+                return true;
+        unsigned long mode = strtoul(text, NULL, 8);
+        *ret = (uint32_t)mode;
+        return n > 0 && n <= 4 && !text[n] && mode <= 0777;
+}
+
+static bool read_put(struct call *c, struct files_put *ret)
+{
+        const char *mtime = http_header(c->rq, "X-Paddock-Mtime-Ms");
+        int64_t length = http_body_length(c->rq);
+        if (mtime && (str_to_u64(mtime, &ret->mtime_ms) < 0 || ret->mtime_ms > INT64_MAX)) {
+                call_fail(c, -EINVAL, "X-Paddock-Mtime-Ms: expected milliseconds since 1970");
+                return false;
+        }
+        if (!read_mode(c, &ret->mode)) {
+                call_fail(c, -EINVAL, "X-Paddock-Mode: expected an octal number up to 0777");
+                return false;
+        }
+        if (length > (int64_t)UPLOAD_BYTES_MAX) {
+                call_fail(c, -EFBIG, "a file may have %llu bytes", UPLOAD_BYTES_MAX);
+                return false;
+        }
+        ret->size = length == HTTP_UNKNOWN ? FILES_SIZE_ANY : (uint64_t)length;
+        return true;
 }
 
 static void put(struct call *c, bool is_box)
 {
         static const struct files_calls calls = {NULL, NULL, put_writable, put_done};
         static const struct http_sink sink = {put_data, put_end};
-        const char *mtime = http_header(c->rq, "X-Paddock-Mtime-Ms");
-        int64_t length = http_body_length(c->rq);
-        uint64_t mtime_ms = 0;
         struct place place;
-        if (mtime && (str_to_u64(mtime, &mtime_ms) < 0 || mtime_ms > INT64_MAX)) {
-                call_fail(c, -EINVAL, "X-Paddock-Mtime-Ms: expected milliseconds since 1970");
+        auto_free struct files_put *req = xcalloc(1, sizeof *req);
+        auto_free struct files_get *into = xcalloc(1, sizeof *into);
+        if (!read_put(c, req))
                 return;
-        }
-        if (length > (int64_t)UPLOAD_BYTES_MAX) {
-                call_fail(c, -EFBIG, "a file may have %llu bytes", UPLOAD_BYTES_MAX);
-                return;
-        }
         struct access *x = access_new(c, is_box, &place);
         if (!x)
                 return;
-        auto_free struct files_put *req = xcalloc(1, sizeof *req);
         memcpy(req->path, x->path, sizeof req->path);
-        req->mtime_ms = mtime_ms;
-        req->size = length == HTTP_UNKNOWN ? FILES_SIZE_ANY : (uint64_t)length;
-        x->op = start(c, &place, FILES_PUT, req, &calls, x);
+        memcpy(into->path, x->path, sizeof into->path);
+        x->op = x->archive ? start(c, &place, FILES_UNPACK, into, &calls, x)
+                           : start(c, &place, FILES_PUT, req, &calls, x);
         http_take_stream(c->rq, &sink, x);
 }
 

@@ -202,3 +202,8 @@ int walk_files(int root, const char *prefix, const char *after, walk_fn fn, void
         *skipped = w.skipped;
         return r;
 }
+
+bool walk_has_dash(const char *path)
+{
+        return path[0] == '-' || strstr(path, "/-");
+}

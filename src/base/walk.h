@@ -7,6 +7,9 @@
 #include <sys/types.h>
 
 #define WALK_HIDDEN ".paddock-" /* names that begin so are ours and never shown */
+/* True when a part of the path begins with a dash: nobody makes such a file through us, because the
+ * next program would take its name for an option. */
+bool walk_has_dash(const char *path);
 
 struct walk_file {
         const char *path; /* relative to the root; lives during the call */

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/walk.h"
 #include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -38,18 +39,21 @@ int files_done(struct files *s, int code, const struct err *why, struct files_do
         return r < 0 ? r : flush(s, err);
 }
 
-static int checked_path(const char *path, struct err *why)
+int files_checked_path(const char *path, bool make, struct err *why)
 {
         if (!str_is_subpath(path) || str_starts(path, WALK_HIDDEN) || strstr(path, "/" WALK_HIDDEN))
                 return err_set(why, -EINVAL, "not a path of a file");
+        if (make && walk_has_dash(path))
+                return err_set(why, -EINVAL, "a name that begins with '-'");
         return 0;
 }
 
-static struct files_file file_of(const char *path, const struct stat *st)
+struct files_file files_file_of(const char *path, const struct stat *st)
 {
         struct files_file f = {.size = (uint64_t)st->st_size,
                                .mtime_ms = (uint64_t)st->st_mtim.tv_sec * 1000 +
-                                           (uint64_t)st->st_mtim.tv_nsec / 1000000};
+                                           (uint64_t)st->st_mtim.tv_nsec / 1000000,
+                               .mode = st->st_mode};
         memcpy(f.path, path, strlen(path) + 1);
         return f;
 }
@@ -57,7 +61,7 @@ static struct files_file file_of(const char *path, const struct stat *st)
 /* A regular file of the volume, open for reading. */
 static int open_file(struct files *s, const char *path, struct stat *st, struct err *why)
 {
-        int r = checked_path(path, why);
+        int r = files_checked_path(path, false, why);
         auto_close int fd = r < 0 ? -1 : open_regular_beneath(s->root, path);
         if (r < 0)
                 return r;
@@ -97,7 +101,7 @@ static int answer_get(struct files *s, const struct files_get *rq, bool data, st
         if (code == 0 && data && lseek(fd, (off_t)rq->offset, SEEK_SET) < 0)
                 code = err_sys(&why, -errno, "offset");
         if (code == 0) {
-                struct files_file f = file_of(rq->path, &st);
+                struct files_file f = files_file_of(rq->path, &st);
                 int r = files_send(s, FILES_FILE, &f, err);
                 if (r < 0)
                         return r;
@@ -167,7 +171,7 @@ static int remove_path(struct files *s, const struct files_remove *rq, uint64_t 
 {
         const char *name;
         struct stat st;
-        int r = checked_path(rq->path, why);
+        int r = files_checked_path(rq->path, false, why);
         if (r < 0)
                 return r;
         auto_close int parent = files_parent(s->root, rq->path, false, &name, why);
@@ -207,7 +211,7 @@ static int answer(struct files *s, const struct frame *f, struct err *err)
                 struct files_remove remove;
         } rq;
         const struct frame_verb *v = frame_find(&files_frames, f->verb);
-        if (f->verb > FILES_STAT || v->type->size > sizeof rq)
+        if (f->verb > FILES_PACK || v->type->size > sizeof rq)
                 return err_set(err, -EPROTO, "frame %u is no request", f->verb);
         int r = frames_decode(&s->in, f, &rq, err);
         if (r < 0)
@@ -219,6 +223,10 @@ static int answer(struct files *s, const struct frame *f, struct err *err)
                 return answer_list(s, &rq.list, err);
         case FILES_REMOVE:
                 return answer_remove(s, &rq.remove, err);
+        case FILES_UNPACK:
+                return files_unpack(s, &rq.get, err);
+        case FILES_PACK:
+                return files_pack(s, &rq.get, err);
         }
         return answer_get(s, &rq.get, f->verb == FILES_GET, err);
 }
@@ -235,6 +243,7 @@ int main(int argc, char **argv)
                 fprintf(stderr, "files: %s: %s\n", volume, errno_text(errno));
                 return 1;
         }
+        setlocale(LC_CTYPE, "C.UTF-8"); /* names in archives are taken as they are */
         umask(022);
         s.root = root;
         s.in_place = strcmp(volume, "/") == 0;

@@ -21,3 +21,11 @@ MUST_CHECK int files_done(struct files *s, int code, const struct err *why, stru
 MUST_CHECK int files_parent(int root, const char *path, bool make, const char **ret_name,
                             struct err *err);
 MUST_CHECK int files_put(struct files *s, const struct files_put *rq, struct err *err);
+/* files_tree.c */
+MUST_CHECK int files_unpack(struct files *s, const struct files_get *rq, struct err *err);
+MUST_CHECK int files_pack(struct files *s, const struct files_get *rq, struct err *err);
+/* files_main.c: what FILE says of it. */
+struct stat;
+struct files_file files_file_of(const char *path, const struct stat *st);
+/* A path that a request may name: below the root, none of ours; to make something: no dash. */
+MUST_CHECK int files_checked_path(const char *path, bool make, struct err *why);

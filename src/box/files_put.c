@@ -103,11 +103,9 @@ static int in_temp_dir(struct put *p)
 
 static void begin(struct put *p)
 {
-        if (!str_is_subpath(p->rq->path) || str_starts(p->rq->path, WALK_HIDDEN) ||
-            strstr(p->rq->path, "/" WALK_HIDDEN)) {
-                fail(p, -EINVAL, "the path");
+        p->code = files_checked_path(p->rq->path, true, &p->why);
+        if (p->code)
                 return;
-        }
         if (p->rq->size != FILES_SIZE_ANY && p->rq->size > UPLOAD_BYTES_MAX) {
                 fail(p, -EFBIG, "the file");
                 return;
@@ -151,6 +149,8 @@ static void keep(struct put *p)
         if (!p->code && p->rq->size != FILES_SIZE_ANY && p->bytes != p->rq->size)
                 fail(p, -EINVAL, "less than its size");
         int r = p->code ? 0 : set_mtime(p->fd, p->rq->mtime_ms);
+        if (r == 0 && !p->code && p->rq->mode && fchmod(p->fd, p->rq->mode & 0777) < 0)
+                r = -errno;
         if (r == 0 && !p->code && fsync(p->fd) < 0)
                 r = -errno;
         if (r < 0)

@@ -1,6 +1,7 @@
 #include "box/pack.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/walk.h"
 #include "box/unpack.h"
 #include <archive.h>
 #include <archive_entry.h>
@@ -13,6 +14,7 @@ struct pack {
         struct archive *out;
         struct archive_entry_linkresolver *links;
         dev_t dev;
+        bool copy, at_root;
         struct err *err;
 };
 
@@ -41,6 +43,12 @@ static int put_entry(struct pack *p, int dir, const char *name, const char *path
         struct archive_entry *e = archive_entry_new(), *spare = NULL;
         archive_entry_copy_stat(e, st);
         archive_entry_set_pathname(e, path);
+        if (p->copy) {
+                archive_entry_set_uid(e, 0);
+                archive_entry_set_gid(e, 0);
+                archive_entry_unset_atime(e);
+                archive_entry_unset_ctime(e);
+        }
         if (S_ISLNK(st->st_mode)) {
                 ssize_t n = readlinkat(dir, name, target, sizeof target - 1);
                 target[n < 0 ? 0 : n] = 0;
@@ -54,13 +62,24 @@ static int put_entry(struct pack *p, int dir, const char *name, const char *path
         return r;
 }
 
-static bool is_left_out(const char *path)
+static bool is_one_of(const char *path, const char *const *names)
 {
-        static const char *const names[] = {"proc", "dev", "sys", "tmp", "run", ".paddock"};
-        for (size_t i = 0; i < ARRAY_LEN(names); i++)
-                if (str_eq(path, names[i]))
-                        return true;
-        return false;
+        while (*names && !str_eq(path, *names))
+                names++;
+        return *names != NULL;
+}
+
+static bool is_left_out(const struct pack *p, const char *path, const char *name,
+                        const struct stat *st)
+{
+        static const char *const of_root[] = {"proc", "dev", "sys", "tmp", "run", ".paddock", NULL};
+        static const char *const of_copy[] = {"proc", "dev", "sys", ".paddock", NULL};
+        if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode) && !S_ISLNK(st->st_mode))
+                return true;
+        if (!p->copy)
+                return st->st_dev != p->dev || is_one_of(path, of_root);
+        return str_starts(name, WALK_HIDDEN) || *name == '-' || !utf8_valid(name, strlen(name)) ||
+               (p->at_root && is_one_of(path, of_copy));
 }
 
 static int one(struct pack *p, int dir, const char *name, const char *in, int depth)
@@ -70,10 +89,7 @@ static int one(struct pack *p, int dir, const char *name, const char *in, int de
         int n = snprintf(path, sizeof path, "%s%s%s", in, *in ? "/" : "", name);
         if (n >= (int)sizeof path || depth > UNPACK_DEPTH_MAX)
                 return err_set(p->err, -ENAMETOOLONG, "'%.64s': a name that is too long", name);
-        if (is_left_out(path) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            st.st_dev != p->dev)
-                return 0;
-        if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode))
+        if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_left_out(p, path, name, &st))
                 return 0;
         int r = put_entry(p, dir, name, path, &st);
         if (r < 0 || !S_ISDIR(st.st_mode))
@@ -105,23 +121,53 @@ static int pack_dir(struct pack *p, int fd, const char *path, int depth)
         return r;
 }
 
+static int run(struct pack *p, int dir)
+{
+        int r = pack_dir(p, dir, "", 0);
+        if (r == 0 && archive_write_close(p->out) != ARCHIVE_OK)
+                r = bad(p);
+        archive_entry_linkresolver_free(p->links);
+        archive_write_free(p->out);
+        return r;
+}
+
+static bool begin(struct pack *p)
+{
+        p->links = archive_entry_linkresolver_new();
+        if (!p->out || !p->links)
+                return false;
+        archive_entry_linkresolver_set_strategy(p->links, ARCHIVE_FORMAT_TAR_PAX_RESTRICTED);
+        return archive_write_set_format_pax_restricted(p->out) == ARCHIVE_OK;
+}
+
 int pack_root(struct err *err)
 {
         struct stat st;
-        struct pack p = {
-                .out = archive_write_new(), .links = archive_entry_linkresolver_new(), .err = err};
+        struct pack p = {.out = archive_write_new(), .err = err};
         int root = dir_open_at(AT_FDCWD, "/");
-        if (root < 0 || fstat(root, &st) < 0 || !p.out || !p.links)
+        if (root < 0 || fstat(root, &st) < 0 || !begin(&p) ||
+            archive_write_open_fd(p.out, STDOUT_FILENO) != ARCHIVE_OK)
                 return err_set(err, -EIO, "the root cannot be read");
         p.dev = st.st_dev;
-        archive_entry_linkresolver_set_strategy(p.links, ARCHIVE_FORMAT_TAR_PAX_RESTRICTED);
-        int r = archive_write_set_format_pax_restricted(p.out) == ARCHIVE_OK &&
-                                archive_write_open_fd(p.out, STDOUT_FILENO) == ARCHIVE_OK
-                        ? pack_dir(&p, root, "", 0)
-                        : bad(&p);
-        if (r == 0 && archive_write_close(p.out) != ARCHIVE_OK)
-                r = bad(&p);
-        archive_entry_linkresolver_free(p.links);
-        archive_write_free(p.out);
-        return r;
+        return run(&p, root);
+}
+
+int pack_copy(int dir, int out_fd, struct err *err)
+{
+        struct pack p = {.out = archive_write_new(), .err = err, .copy = true};
+        int own = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+        if (own < 0 || !begin(&p) || archive_write_open_fd(p.out, out_fd) != ARCHIVE_OK)
+                return err_set(err, -EIO, "the folder cannot be read");
+        return run(&p, own);
+}
+
+int pack_copy_to(struct archive *out, archive_write_callback *write, void *ctx, int dir,
+                 bool at_root, struct err *err)
+{
+        struct pack p = {.out = out, .err = err, .copy = true, .at_root = at_root};
+        int own = fcntl(dir, F_DUPFD_CLOEXEC, 3);
+        if (own < 0 || !begin(&p) ||
+            archive_write_open(p.out, ctx, NULL, write, NULL) != ARCHIVE_OK)
+                return err_set(err, -EIO, "the folder cannot be read");
+        return run(&p, own);
 }

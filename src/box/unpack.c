@@ -1,5 +1,6 @@
 #include "box/unpack.h"
 #include "base/str.h"
+#include "base/walk.h"
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -60,6 +61,16 @@ static int check_file(struct unpack_limits *l, const struct unpack_entry *e, cha
         return what < 0 ? err_set(err, what, "a mark that names nothing") : what;
 }
 
+/* As the command line and HTTP refuse them. */
+static int check_copied(const char *path, struct err *err)
+{
+        if (str_starts(path, WALK_HIDDEN) || strstr(path, "/" WALK_HIDDEN))
+                return err_set(err, -EINVAL, "entry '%.64s': a name of Paddock's own", path);
+        if (walk_has_dash(path))
+                return err_set(err, -EINVAL, "entry '%.64s': a name that begins with '-'", path);
+        return 0;
+}
+
 int unpack_check(struct unpack_limits *l, const struct unpack_entry *e,
                  char ret_path[PATH_TEXT_MAX + 1], char ret_target[PATH_TEXT_MAX + 1],
                  struct err *err)
@@ -68,6 +79,8 @@ int unpack_check(struct unpack_limits *l, const struct unpack_entry *e,
                 return err_set(err, -E2BIG, "more than %u entries", UNPACK_ENTRIES_MAX);
         int r = clean_path(e->path, ret_path, "entry", err);
         if (r < 0)
+                return r;
+        if (e->copy && (r = check_copied(ret_path, err)) < 0)
                 return r;
         if (!*ret_path && e->type != S_IFDIR)
                 return err_set(err, -EINVAL, "entry: no name");

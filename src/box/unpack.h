@@ -32,7 +32,8 @@ struct unpack_entry {
         const char *path, *target; /* as the archive has them; target: of a link, or NULL */
         uint32_t type;             /* S_IF... of its mode; a hard link: 0 and a target */
         uint64_t size;
-        bool oci; /* .wh. names take something of the layers below away */
+        bool oci;  /* .wh. names take something of the layers below away */
+        bool copy; /* of a user's files: no name of ours (walk.h), none that begins with a dash */
 };
 
 /* What to do with the entry and, in ret_path (and ret_target for a hard link), the relative path

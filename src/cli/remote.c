@@ -1,7 +1,7 @@
 #include "cli/remote.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "serve/serve.h"
+#include "cli/helper.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -101,35 +101,11 @@ int remote_meant(const struct invocation *inv, struct remote *ret, struct err *e
 
 /* ---- the helper ---- */
 
-/* It is of no terminal: a key that is meant for the command must not end the connection. */
-NORETURN static void become_helper(const char *path, const char *const *argv, int fd)
-{
-        setsid();
-        if (dup2(fd, STDIN_FILENO) < 0)
-                _exit(127);
-        execv(path, (char *const *)argv);
-        _exit(127);
-}
-
 static int spawn(const char *const *argv, struct err *err)
 {
-        char dir[4096], path[4200];
-        int ends[2];
-        int r = serve_libexec(dir, sizeof dir, err);
-        if (r < 0)
-                return r;
-        snprintf(path, sizeof path, "%s/remote", dir);
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(err, -errno, "socketpair");
-        pid_t pid = fork();
-        if (pid == 0)
-                become_helper(path, argv, ends[1]);
-        r = -errno;
-        close(ends[1]);
-        if (pid > 0)
-                return ends[0];
-        close(ends[0]);
-        return err_sys(err, r, "fork");
+        struct helper h;
+        int r = helper_start(&h, argv, HELPER_APART, err);
+        return r < 0 ? r : helper_leave(&h);
 }
 
 /* Its first line: "+", or "-", the errno and what is wrong. */

@@ -55,7 +55,7 @@ int upload_file_to(struct client *c, const char *kind, const char *name, const c
                    struct err *err)
 {
         struct stat st;
-        char mtime[24];
+        char mtime[24], mode[8];
         CLEANUP(buf_done) struct buf b = {0};
         if (fstat(fd, &st) < 0)
                 return err_sys(err, -errno, "stat");
@@ -64,15 +64,18 @@ int upload_file_to(struct client *c, const char *kind, const char *name, const c
                                         (uint64_t)st.st_mtim.tv_nsec / 1000000
                               : clock_wall_ms();
         snprintf(mtime, sizeof mtime, "%llu", (unsigned long long)ms);
-        struct h1_field field = {"X-Paddock-Mtime-Ms", mtime};
+        snprintf(mode, sizeof mode, "%04o", st.st_mode & 0777);
+        struct h1_field fields[] = {{"X-Paddock-Mtime-Ms", mtime}, {"X-Paddock-Mode", mode}};
+        /* The files of a volume are read by sandboxes of other ids: they are not kept private. */
+        bool keep_mode = regular && str_eq(kind, "sandboxes");
         struct client_request rq = {
                 .method = "PUT",
                 .target = file_target(&b, kind, name, path),
                 .content_type = "application/octet-stream",
                 .upload = true,
                 .upload_bytes = regular ? (uint64_t)st.st_size : UPLOAD_CHUNKED,
-                .fields = &field,
-                .n_fields = 1,
+                .fields = fields,
+                .n_fields = keep_mode ? 2 : 1,
         };
         int r = client_send(c, &rq, err);
         if (r < 0)

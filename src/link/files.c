@@ -1,8 +1,8 @@
 #include "link/files.h"
 
-static const struct wire_field put_fields[] = {WIRE_STR(struct files_put, path),
-                                               WIRE_U64(struct files_put, size),
-                                               WIRE_U64(struct files_put, mtime_ms), WIRE_END};
+static const struct wire_field put_fields[] = {
+        WIRE_STR(struct files_put, path), WIRE_U64(struct files_put, size),
+        WIRE_U64(struct files_put, mtime_ms), WIRE_U32(struct files_put, mode), WIRE_END};
 static const struct wire_field get_fields[] = {WIRE_STR(struct files_get, path),
                                                WIRE_U64(struct files_get, offset), WIRE_END};
 static const struct wire_field list_fields[] = {WIRE_STR(struct files_list, prefix),
@@ -11,9 +11,9 @@ static const struct wire_field list_fields[] = {WIRE_STR(struct files_list, pref
 static const struct wire_field remove_fields[] = {WIRE_STR(struct files_remove, path),
                                                   WIRE_U32(struct files_remove, tree), WIRE_END};
 static const struct wire_field end_fields[] = {WIRE_U32(struct files_end, keep), WIRE_END};
-static const struct wire_field file_fields[] = {WIRE_STR(struct files_file, path),
-                                                WIRE_U64(struct files_file, size),
-                                                WIRE_U64(struct files_file, mtime_ms), WIRE_END};
+static const struct wire_field file_fields[] = {
+        WIRE_STR(struct files_file, path), WIRE_U64(struct files_file, size),
+        WIRE_U64(struct files_file, mtime_ms), WIRE_U32(struct files_file, mode), WIRE_END};
 static const struct wire_field done_fields[] = {
         WIRE_U32(struct files_done, error),   WIRE_STR(struct files_done, reason),
         WIRE_U64(struct files_done, count),   WIRE_U32(struct files_done, more),
@@ -30,7 +30,8 @@ static const struct wire_type done = {"done", sizeof(struct files_done), done_fi
 static const struct frame_verb verbs[] = {
         {FILES_PUT, "put", &put},    {FILES_GET, "get", &get},
         {FILES_LIST, "list", &list}, {FILES_REMOVE, "remove", &remove_type},
-        {FILES_STAT, "stat", &get},  {FILES_DATA, "data", NULL},
+        {FILES_STAT, "stat", &get},  {FILES_UNPACK, "unpack", &get},
+        {FILES_PACK, "pack", &get},  {FILES_DATA, "data", NULL},
         {FILES_END, "end", &end},    {FILES_FILE, "file", &file},
         {FILES_DONE, "done", &done},
 };

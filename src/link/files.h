@@ -13,6 +13,11 @@
  *           regular files below the volume in the order of their paths' bytes
  *   REMOVE  files_remove -> DONE {count}; with tree: the folder of that path and all below it
  *   STAT    files_get -> FILE, DONE; or DONE with the error
+ *   UNPACK  files_get, then DATA…, then END -> DONE {count}: a tar archive, not compressed, into the
+ *           folder of that path ("" the root), which is made; each file is there whole or not at all.
+ *           The first entry that is refused (box/unpack.h) ends it; what came before it stays.
+ *   PACK    files_get -> FILE, DATA…, DONE: what is in the folder, as a tar archive; or DONE with the
+ *           error, -ENOTDIR for a file
  *
  * Paths are relative, as str_is_subpath has them. No symbolic link is ever followed; links, pipes,
  * sockets and devices do not appear in LIST and are -ENOENT elsewhere. Names that are not
@@ -27,6 +32,8 @@ enum files_verb {
         FILES_LIST,
         FILES_REMOVE,
         FILES_STAT,
+        FILES_UNPACK,
+        FILES_PACK,
         FILES_DATA = 16, /* raw bytes, at most FRAME_MAX */
         FILES_END,
         FILES_FILE,
@@ -39,6 +46,7 @@ struct files_put {
         char path[PATH_TEXT_MAX + 1];
         uint64_t size;     /* must be met exactly; at most UPLOAD_BYTES_MAX either way */
         uint64_t mtime_ms; /* 0 = now */
+        uint32_t mode;     /* permissions; 0 = 0644 */
 };
 struct files_get {
         char path[PATH_TEXT_MAX + 1];
@@ -59,6 +67,7 @@ struct files_end {
 struct files_file {
         char path[PATH_TEXT_MAX + 1];
         uint64_t size, mtime_ms;
+        uint32_t mode; /* with its kind, S_IF... */
 };
 struct files_done {
         uint32_t error; /* 0, or a positive errno: ENOENT EISDIR ENOTDIR EINVAL EFBIG ENOSPC … */

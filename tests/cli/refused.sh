@@ -40,6 +40,47 @@ for path in .. ../x a//b a/./b "$long"; do
         status=$(curl -s -m 10 -o /dev/null -w '%{http_code}' --path-as-is --unix-socket "$PADDOCK_SOCKET" -T /etc/hostname "http://x/v1/sandboxes/dev/files/$encoded")
         check "HTTP refuses the file '${path:0:12}'" test "${status:0:1}" = 4
 done
+for path in -rf a/-x; do
+        run sandbox cp /etc/hostname "dev:$path"
+        is "cp refuses '$path'" "$code" 2
+        has "and says why" "$err" "begins with '-'"
+        is "HTTP refuses the file '$path'" "$(curl -s -m 10 -o /dev/null -w '%{http_code}' --unix-socket "$PADDOCK_SOCKET" -T /etc/hostname "http://x/v1/sandboxes/dev/files/$path")" 400
+        is "and the folder" "$(tar -C /etc -cf - hostname | curl -s -m 10 -o /dev/null -w '%{http_code}' --unix-socket "$PADDOCK_SOCKET" -T - "http://x/v1/sandboxes/dev/files/$path?archive=tar")" 400
+done
+
+# Archives: the same by HTTP into a sandbox, and here where one comes out of a sandbox.
+unpack=$(dirname "$paddock")/../libexec/paddock/unpack
+hostile() { # NAME PYTHON...: a tar with one entry `e` as the code makes it, after another
+        python3 - "$dir/h.tar" "$2" <<'PY'
+import io, sys, tarfile
+t = tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT)
+def add(name, **kw):
+    e = tarfile.TarInfo(name)
+    for k, v in kw.items():
+        setattr(e, k, v)
+    t.addfile(e, io.BytesIO(b"1" * e.size))
+exec(sys.argv[2])
+t.close()
+PY
+        answer=$(curl -s -m 10 -w '\n%{http_code}' --unix-socket "$PADDOCK_SOCKET" -T "$dir/h.tar" 'http://x/v1/sandboxes/dev/files/work/h?archive=tar')
+        has "archive by HTTP: $1" "$(tail -n 1 <<<"$answer")" 400
+        has "and it says why" "$answer" "$3"
+        mkdir -p "$dir/into"
+        "$unpack" copy "$dir/into" <"$dir/h.tar" 2>"$dir/unpack.err"
+        is "archive here: $1" $? 1
+        has "and the same is said" "$(cat "$dir/unpack.err")" "$3"
+}
+hostile '..' 'add("../x", size=1)' "'..'"
+hostile 'absolute' 'add("/x", size=1)' absolute
+hostile 'a link, then through it' 'add("l", type=tarfile.SYMTYPE, linkname="."); add("l/x", size=1)' "behind a link"
+hostile 'a hard link out' 'add("h", type=tarfile.LNKTYPE, linkname="../../etc/passwd")' "'..'"
+hostile 'a hard link to a link' 'add("l", type=tarfile.SYMTYPE, linkname="../etc/passwd"); add("h", type=tarfile.LNKTYPE, linkname="l")' "to no file"
+hostile 'a device' 'add("n", type=tarfile.CHRTYPE, devmajor=1, devminor=3)' device
+hostile '4 KiB' 'add("a" * 4096, size=1)' "too long"
+hostile 'a dash' 'add("-rf", size=1)' "begins with '-'"
+hostile 'a name of ours' 'add(".paddock-put/x", size=1)' "Paddock's own"
+is "nothing of it is here" "$(find "$dir/into" -type f -o -type c -o -type b | wc -l)" 0
+is "another kind of archive" "$(curl -s -m 10 -o /dev/null -w '%{http_code}' --unix-socket "$PADDOCK_SOCKET" -T "$dir/h.tar" 'http://x/v1/sandboxes/dev/files/work?archive=zip')" 400
 is "NUL in a path" "$(curl -s -m 10 -o /dev/null -w '%{http_code}' --unix-socket "$PADDOCK_SOCKET" "http://x/v1/sandboxes/dev/files/work%00x")" 400
 is "NUL in a string" "$(http '{"argv":["a\u0000b"]}')" 400
 done_testing

@@ -1,6 +1,8 @@
 #include "spawn.h"
 #include "base/limits.h"
 #include "link/files.h"
+#include <archive.h>
+#include <archive_entry.h>
 #include <poll.h>
 
 /* The real program on a folder, and what it answered last. */
@@ -195,6 +197,105 @@ TEST(files_replaces_a_file_only_when_it_is_whole)
         CHECK_STR(buf_text(&v.data), "new");
         CHECK_INT(list(&v, "", "", 0), ==, 0);
         CHECK_STR(v.names, "a:3");
+}
+
+/* An archive of one file, as the asker of UNPACK sends it. */
+static size_t archive_of(char dst[4096], const char *name, const char *content, mode_t mode)
+{
+        size_t n = 0;
+        struct archive *a = archive_write_new();
+        struct archive_entry *e = archive_entry_new();
+        archive_write_set_format_pax(a);
+        archive_write_set_bytes_in_last_block(a, 1);
+        CHECK_INT(archive_write_open_memory(a, dst, 4096, &n), ==, ARCHIVE_OK);
+        archive_entry_set_pathname(e, name);
+        archive_entry_set_mode(e, S_IFREG | mode);
+        archive_entry_set_size(e, (la_int64_t)strlen(content));
+        CHECK_INT(archive_write_header(a, e), ==, ARCHIVE_OK);
+        CHECK_INT(archive_write_data(a, content, strlen(content)), ==, strlen(content));
+        archive_entry_free(e);
+        archive_write_close(a);
+        archive_write_free(a);
+        return n;
+}
+
+static void ask_unpack(struct volume *v, const char *path, const char *p, size_t n, bool keep)
+{
+        struct files_get rq = {.offset = 0};
+        struct files_end end = {keep};
+        snprintf(rq.path, sizeof rq.path, "%s", path);
+        ask(v, FILES_UNPACK, &rq);
+        for (size_t at = 0; at < n; at += 100) { /* as it comes */
+                struct slice data = {p + at, n - at < 100 ? n - at : 100};
+                ask(v, FILES_DATA, &data);
+        }
+        ask(v, FILES_END, &end);
+}
+
+TEST(files_unpack_and_pack_a_folder)
+{
+        auto_volume struct volume v = volume_new();
+        char tar[4096], path[256];
+        size_t n = archive_of(tar, "x/tool", "#!/bin/sh\n", 0751);
+        struct stat st;
+        ask_unpack(&v, "deep/folder", tar, n, true);
+        CHECK_INT(receive(&v), ==, 0);
+        CHECK_INT(v.done.count, ==, 1);
+        in_dir(&v, path, "deep/folder/x/tool");
+        CHECK_INT(stat(path, &st), ==, 0);
+        CHECK_INT(st.st_mode & 07777, ==, 0751);
+        CHECK_INT(get(&v, FILES_GET, "deep/folder/x/tool", 0), ==, 0);
+        CHECK_STR(buf_text(&v.data), "#!/bin/sh\n");
+        CHECK_INT(get(&v, FILES_PACK, "deep", 0), ==, 0);
+        CHECK(v.data.len > 512 && v.data.len % 512 == 0);
+        struct archive *a = archive_read_new();
+        struct archive_entry *e;
+        archive_read_support_format_tar(a);
+        CHECK_INT(archive_read_open_memory(a, v.data.data, v.data.len), ==, ARCHIVE_OK);
+        static const char *const names[] = {"folder/", "folder/x/", "folder/x/tool"};
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                CHECK_INT(archive_read_next_header(a, &e), ==, ARCHIVE_OK);
+                CHECK_STR(archive_entry_pathname(e), names[i]);
+        }
+        CHECK_INT(archive_entry_perm(e), ==, 0751);
+        CHECK_INT(archive_read_next_header(a, &e), ==, ARCHIVE_EOF);
+        archive_read_free(a);
+        CHECK_INT(get(&v, FILES_PACK, "deep/folder/x/tool", 0), ==, -ENOTDIR);
+        CHECK_INT(get(&v, FILES_PACK, "nothing", 0), ==, -ENOENT);
+        CHECK_INT(get(&v, FILES_PACK, "", 0), ==, 0); /* the root */
+}
+
+/* Each refusal is one DONE, and the next request is answered as ever. */
+TEST(files_unpack_refuses_and_goes_on)
+{
+        static const struct {
+                const char *name, *into, *why;
+        } bad[] = {{"../x", "f", "'..'"},       {"/x", "f", "absolute"},
+                   {"-rf", "f", "begins with"}, {"x", "../f", "not a path"},
+                   {"x", "-f", "begins with"},  {"x", ".paddock-put", "not a path"},
+                   {"x", "link", "link"},       {"link/paddock-test-out", "", "behind a link"}};
+        auto_volume struct volume v = volume_new();
+        char tar[4096], path[256];
+        in_dir(&v, path, "link");
+        CHECK_INT(symlink("/tmp", path), ==, 0);
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+                size_t n = archive_of(tar, bad[i].name, "1", 0644);
+                ask_unpack(&v, bad[i].into, tar, n, true);
+                CHECK_INT(receive(&v), <, 0);
+                CHECK_CONTAINS(v.done.reason, bad[i].why);
+                CHECK_INT(put(&v, "after", "1", 1), ==, 0);
+        }
+        size_t n = archive_of(tar, "x", "1", 0644);
+        ask_unpack(&v, "f", tar, n - 1000, true); /* cut */
+        CHECK_INT(receive(&v), <, 0);
+        ask_unpack(&v, "f", "no archive at all", 17, true);
+        CHECK_INT(receive(&v), <, 0);
+        ask_unpack(&v, "f", tar, n, false);
+        CHECK_INT(receive(&v), ==, -ECANCELED);
+        CHECK_INT(put(&v, "after", "1", 1), ==, 0);
+        CHECK_INT(access("/tmp/paddock-test-out", F_OK), ==, -1);
+        CHECK_INT(put(&v, "-dash", "1", 1), ==, -EINVAL);
+        CHECK_INT(put(&v, "d/-dash", "1", 1), ==, -EINVAL);
 }
 
 TEST(files_early_failure_does_not_wait_for_the_body)

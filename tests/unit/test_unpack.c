@@ -133,11 +133,20 @@ TEST(unpack_takes_an_ordinary_archive)
         end();
 }
 
-#define REFUSED(text, build)                                                                       \
+static void make_out(void)
+{
+        char path[64];
+        snprintf(path, sizeof path, "%s/out", dir);
+        CHECK_INT(mkdir(path, 0700), ==, 0);
+}
+
+#define REFUSED(text, build) REFUSED_BY("into", text, build)
+#define REFUSED_BY(mode, text, build)                                                              \
         do {                                                                                       \
                 begin();                                                                           \
+                make_out();                                                                        \
                 build;                                                                             \
-                CHECK_INT(run("into"), ==, 1);                                                     \
+                CHECK_INT(run(mode), ==, 1);                                                       \
                 CHECK_CONTAINS(said, text);                                                        \
                 end();                                                                             \
                 memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);                                        \
@@ -248,4 +257,102 @@ TEST(unpack_refuses_marks_that_name_what_is_above)
                 end();
                 memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
         }
+}
+
+/* ---- copies ---- */
+
+static mode_t mode_of(const char *name)
+{
+        char path[300];
+        struct stat st;
+        snprintf(path, sizeof path, "%s/out/%s", dir, name);
+        CHECK_INT(lstat(path, &st), ==, 0);
+        return st.st_mode & 07777;
+}
+
+TEST(unpack_copy_keeps_modes_and_replaces_files)
+{
+        char path[64];
+        begin();
+        make_out();
+        umask(0);
+        snprintf(path, sizeof path, "%s/out/old", dir);
+        CHECK_INT(symlink("/etc/passwd", path), ==, 0);
+        snprintf(path, sizeof path, "%s/out/file", dir);
+        CHECK_INT(file_replace_at(AT_FDCWD, path, "before", 6, 0600), ==, 0);
+        add("closed", S_IFDIR | 0555, NULL, NULL, 0);
+        add("closed/in", S_IFREG | 0640, NULL, "x", 0);
+        add("file", S_IFREG | 04751, NULL, "now", 0);
+        file("old", "not the password file");
+        add("link", S_IFLNK | 0777, "closed/in", NULL, 0);
+        add("closed/up", S_IFLNK | 0777, "../file", NULL, 0);
+        add("again", 0, "file", NULL, 0);
+        CHECK_INT(run("copy"), ==, 0);
+        CHECK_INT(mode_of("closed"), ==, 0555);
+        CHECK_INT(mode_of("closed/in"), ==, 0640);
+        CHECK_INT(mode_of("file"), ==, 0751);
+        CHECK(there("link") && there("closed/up") && there("again"));
+        snprintf(path, sizeof path, "%s/out/old", dir);
+        struct stat st;
+        CHECK_INT(lstat(path, &st), ==, 0);
+        CHECK(S_ISREG(st.st_mode));
+        snprintf(path, sizeof path, "%s/out/closed", dir);
+        CHECK_INT(chmod(path, 0755), ==, 0);
+        end();
+}
+
+TEST(unpack_copy_leaves_links_out_that_lead_out)
+{
+        begin();
+        make_out();
+        add("d", S_IFDIR | 0755, NULL, NULL, 0);
+        add("abs", S_IFLNK | 0777, "/etc/passwd", NULL, 0);
+        add("up", S_IFLNK | 0777, "../x", NULL, 0);
+        add("d/up", S_IFLNK | 0777, "../../x", NULL, 0);
+        add("d/self", S_IFLNK | 0777, ".", NULL, 0);
+        add("d/through", S_IFLNK | 0777, "self/self/../../..", NULL, 0);
+        add("d/fine", S_IFLNK | 0777, "../d/self", NULL, 0);
+        CHECK_INT(run("copy"), ==, 1);
+        CHECK_CONTAINS(said, "4 links were left out");
+        CHECK(!there("abs") && !there("up") && !there("d/up") && !there("d/through"));
+        CHECK(there("d/self") && there("d/fine"));
+        end();
+}
+
+TEST(unpack_copy_refuses_what_leads_out)
+{
+        char name[4097];
+        memset(name, 'a', sizeof name);
+        name[sizeof name - 1] = 0;
+        REFUSED_BY("copy", "'..'", file("../x", "1"));
+        REFUSED_BY("copy", "absolute", file("/x", "1"));
+        REFUSED_BY("copy", "behind a link",
+                   (add("d", S_IFLNK | 0777, ".", NULL, 0), file("d/x", "1")));
+        REFUSED_BY("copy", "'..'", add("h", 0, "../../etc/passwd", NULL, 0));
+        REFUSED_BY("copy", "no file", add("h", 0, "nothing", NULL, 0));
+        REFUSED_BY("copy", "a device", add("n", S_IFBLK | 0666, NULL, NULL, 0));
+        REFUSED_BY("copy", "too long", file(name, "1"));
+        REFUSED_BY("copy", "begins with '-'", file("-rf", "1"));
+        REFUSED_BY("copy", "begins with '-'", file("d/--help", "1"));
+        REFUSED_BY("copy", "Paddock's own", file("d/.paddock-put/x", "1"));
+        REFUSED_BY("copy", "a folder is in its place",
+                   (add("d", S_IFDIR | 0755, NULL, NULL, 0), file("d", "1")));
+}
+
+/* A bomb of some bytes that become many is none. */
+TEST(unpack_copy_takes_no_compressed_archive)
+{
+        begin();
+        make_out();
+        archive_write_free(out);
+        out = archive_write_new();
+        char path[64];
+        snprintf(path, sizeof path, "%s/a.tar", dir);
+        archive_write_set_format_pax(out);
+        archive_write_add_filter_gzip(out);
+        CHECK_INT(archive_write_open_filename(out, path), ==, ARCHIVE_OK);
+        file("a", "1");
+        CHECK_INT(run("copy"), ==, 1);
+        CHECK(!there("a"));
+        end();
 }
