@@ -181,6 +181,24 @@ static int read_limit0(struct call *c, const char *key, const char *setting,
         return r;
 }
 
+/* Files of a disk that is memory are charged to --memory: more of them than that can never be. */
+static int check_disk(const struct call *c, struct launch_spec *s, struct err *err)
+{
+        char disk[24], memory[24];
+        s->disk_backed = s->disk_bytes > BOX_TMPFS_MAX;
+        if (s->disk_backed || s->disk_bytes <= s->memory_bytes)
+                return 0;
+        if (!json_is_integer(json_object_get(c->body, "disk_bytes"))) {
+                s->disk_bytes = s->memory_bytes; /* the default is for the usual memory */
+                return 0;
+        }
+        return err_set(err, -EINVAL,
+                       "disk_bytes: %s of files lie in memory, of which there are %s; ask for "
+                       "less, for more memory, or for more than 512 MiB, which lie on disk",
+                       str_from_bytes(disk, sizeof disk, s->disk_bytes),
+                       str_from_bytes(memory, sizeof memory, s->memory_bytes));
+}
+
 static int read_limits(struct call *c, struct launch_spec *s, struct err *err)
 {
         uint64_t cpu = 0, pids = 0, rows = 0, cols = 0;
@@ -196,8 +214,8 @@ static int read_limits(struct call *c, struct launch_spec *s, struct err *err)
         if (r == 0)
                 r = read_limit(c, "disk_bytes", "sandbox.disk_default", NULL, BOX_DISK_MIN,
                                BOX_BYTES_MAX, &s->disk_bytes, err);
-        /* Above, memory is not for files: the upper layer lies on disk. */
-        s->disk_backed = s->disk_bytes > BOX_TMPFS_MAX;
+        if (r == 0)
+                r = check_disk(c, s, err);
         if (r == 0)
                 r = read_limit0(c, "timeout_ms", "sandbox.timeout_default", "sandbox.timeout_max",
                                 1, BOX_WALL_MS_MAX, &s->wall_ms, err);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "box/disk.h"
 #include "box/helper.h"
 #include "box/layers.h"
 #include "box/pool.h"
@@ -35,7 +36,7 @@ static void on_create(struct boxes *all, const char *asker, struct peer_request 
         } else if (box_find(all, spec->id)) {
                 peer_fail(rq, -EEXIST, "id: there is a sandbox of that id");
         } else {
-                box_create(all, asker, spec, TAKE_FD(fds[0]), rq);
+                box_create_with_disk(all, asker, spec, TAKE_FD(fds[0]), rq);
         }
 }
 
@@ -274,7 +275,7 @@ size_t boxes_stop(struct boxes *all, bool helpers_only)
 
 size_t boxes_making(const struct boxes *all)
 {
-        size_t n = 0;
+        size_t n = all->preparing;
         for (const struct box *b = all->first; b; b = b->next)
                 n += b->j.stage == JOURNAL_MAKING;
         return n;

@@ -1,6 +1,8 @@
 #include "box/disk.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "os/mount.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <stdio.h>
@@ -21,37 +23,76 @@ bool disk_loop_works(void)
         return works;
 }
 
-/* No journal and no reserve: it is thrown away, never repaired. */
-static int make_fs(int fd, struct err *err)
+static int run_mkfs(int fd, enum disk_kind kind)
 {
+        static char *env[] = {NULL};
         char path[40];
-        int status;
+        char *const argv[] = {
+                (char *)"mkfs.ext4",
+                (char *)"-q",
+                (char *)"-F",
+                (char *)"-O",
+                (char *)(kind == DISK_SCRATCH ? "^has_journal,^metadata_csum" : "has_journal"),
+                (char *)"-E",
+                (char *)"lazy_itable_init=1,nodiscard,root_owner=0:0",
+                (char *)"-m",
+                (char *)"0",
+                path,
+                NULL};
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (fcntl(fd, F_SETFD, 0) == 0)
+                execve(MKFS, argv, env);
+        return 127;
+}
+
+static int make_fs(int fd, enum disk_kind kind, struct err *err)
+{
+        int status;
         pid_t pid = fork();
         if (pid < 0)
                 return err_sys(err, -errno, "mkfs");
-        if (pid == 0) {
-                static char *env[] = {NULL};
-                char *const argv[] = {(char *)"mkfs.ext4",
-                                      (char *)"-q",
-                                      (char *)"-F",
-                                      (char *)"-O",
-                                      (char *)"^has_journal,^metadata_csum",
-                                      (char *)"-E",
-                                      (char *)"lazy_itable_init=1,nodiscard,root_owner=0:0",
-                                      (char *)"-m",
-                                      (char *)"0",
-                                      path,
-                                      NULL};
-                if (fcntl(fd, F_SETFD, 0) == 0)
-                        execve(MKFS, argv, env);
-                _exit(127);
-        }
+        if (pid == 0)
+                _exit(run_mkfs(fd, kind));
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         return WIFEXITED(status) && WEXITSTATUS(status) == 0
                        ? 0
                        : err_set(err, -EIO, "mkfs.ext4 failed");
+}
+
+int disk_make(int dir, const char *name, uint64_t bytes, enum disk_kind kind, struct err *err)
+{
+        auto_close int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return err_sys(err, -errno, "file of the disk");
+        int r = ftruncate(fd, (off_t)bytes) < 0 ? err_sys(err, -errno, "size of the disk") : 0;
+        if (r == 0)
+                r = make_fs(fd, kind, err);
+        if (r < 0)
+                unlinkat(dir, name, 0);
+        return r;
+}
+
+/* The loop device that is over that file already: an earlier launch's, which its sandboxes hold. Two
+ * over one file would be two file systems in one place. */
+static int find_loop(int fd, char *ret, size_t size)
+{
+        struct stat st;
+        DIR *d = fstat(fd, &st) < 0 ? NULL : opendir("/sys/block");
+        int found = -ENOENT;
+        for (struct dirent *e; found < 0 && d && (e = readdir(d));) {
+                struct loop_info64 info;
+                if (!str_starts(e->d_name, "loop"))
+                        continue;
+                snprintf(ret, size, "/dev/%.16s", e->d_name);
+                auto_close int dev = open(ret, O_RDONLY | O_CLOEXEC);
+                if (dev >= 0 && ioctl(dev, LOOP_GET_STATUS64, &info) == 0 &&
+                    info.lo_inode == st.st_ino && info.lo_device == st.st_dev)
+                        found = TAKE_FD(dev);
+        }
+        if (d)
+                closedir(d);
+        return found;
 }
 
 /* A loop device over fd that goes when nothing uses it; its path in ret. */
@@ -75,17 +116,17 @@ static int attach_loop(int fd, char *ret, size_t size, struct err *err)
         return err_set(err, -EBUSY, "no loop device is free");
 }
 
-int disk_loop(int dir, const char *name, uint64_t bytes, struct err *err)
+int disk_mount(int dir, const char *name, bool last, struct err *err)
 {
         char device[24];
-        auto_close int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        auto_close int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return err_sys(err, -errno, "file of the disk");
-        int r = ftruncate(fd, (off_t)bytes) < 0 ? err_sys(err, -errno, "size of the disk") : 0;
-        if (r == 0)
-                r = make_fs(fd, err);
-        auto_close int loop = r < 0 ? r : attach_loop(fd, device, sizeof device, err);
-        unlinkat(dir, name, 0);
+        auto_close int loop = last ? -ENOENT : find_loop(fd, device, sizeof device);
+        if (loop < 0)
+                loop = attach_loop(fd, device, sizeof device, err);
+        if (last)
+                unlinkat(dir, name, 0);
         if (loop < 0)
                 return loop;
         struct mount_option o[] = {{"source", device}, {NULL, NULL}};

@@ -94,7 +94,7 @@ static int scratch_tmpfs(struct box_host *h, const struct launch_spec *spec, uin
 static int scratch_loop(const struct box_host *h, const struct launch_spec *spec, uint32_t slot,
                         struct err *err)
 {
-        auto_close int fd = disk_loop(h->uppers, spec->id, spec->disk_bytes, err);
+        auto_close int fd = disk_mount(h->uppers, spec->id, true, err);
         int r = fd < 0 ? fd : scratch_dirs(fd, SLOT_BASE + slot * SLOT_SIZE, true, err);
         return r < 0 ? r : TAKE_FD(fd);
 }

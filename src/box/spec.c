@@ -132,6 +132,8 @@ static int check_limits(const struct launch_spec *s, struct err *err)
                 return bad(err, "memory_bytes", "4 MiB to 4 TiB");
         if (s->disk_bytes < BOX_DISK_MIN || s->disk_bytes > BOX_BYTES_MAX)
                 return bad(err, "disk_bytes", "64 KiB to 4 TiB");
+        if (s->profile == BOX_RUN && !s->disk_backed && s->disk_bytes > s->memory_bytes)
+                return bad(err, "disk_bytes", "at most memory_bytes, in which it lies");
         if (s->wall_ms > BOX_WALL_MS_MAX)
                 return bad(err, "wall_ms", "at most thirty days");
         if (s->idle_ms > BOX_WALL_MS_MAX)

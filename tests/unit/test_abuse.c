@@ -134,8 +134,7 @@ BOTH(memory_of_every_kind_is_limited)
                 self[n] = 0;
                 snprintf(strrchr(self, '/'), 16, "/escape");
                 copy_program(dir, self, "escape", 0755, SLOT_BASE);
-                s.memory_bytes = 48u << 20;
-                s.disk_bytes = 512u << 20;
+                s.memory_bytes = s.disk_bytes = 48u << 20;
                 snprintf(script, sizeof script, "exec /v/escape memory %s", kinds[i]);
                 struct outcome *o = fx_sh_spec(f, &s, script);
                 printf("# %s: %s %u, peak %llu\n", kinds[i], launch_reason_text(o->result.reason),

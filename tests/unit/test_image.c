@@ -369,6 +369,38 @@ TEST(image_disk_of_a_file_system_of_its_own)
         fx_free(f);
 }
 
+static bool created;
+static int create_status;
+static void on_created(void *ctx UNUSED, const struct peer_answer *a)
+{
+        created = true;
+        create_status = a->status;
+        for (uint32_t i = 0; i < a->n_fds; i++)
+                close(a->fds[i]);
+}
+
+/* mkfs is a helper's: what is asked after a CREATE with a disk of its own is answered before there is
+ * a sandbox. */
+TEST(image_disk_is_made_while_launch_goes_on)
+{
+        struct fixture *f = fx_new();
+        struct launch_spec s = fx_spec();
+        struct launch_id v = {{0}};
+        static const char *const argv[] = {"true", NULL};
+        s.disk_backed = 1;
+        s.disk_bytes = 600u << 20;
+        memcpy(v.id, id_new().s, sizeof v.id);
+        auto_close int command = fx_command(argv);
+        peer_call(f->asker, LAUNCH_CREATE, &s, &command, 1, on_created, f);
+        CHECK_INT(fx_call(f, LAUNCH_VOLUME_CREATE, &v, NULL, 0), ==, 0);
+        CHECK(!box_find(f->boxes, s.id));
+        CHECK_INT(boxes_making(f->boxes), ==, 1);
+        fx_pump(f, &created);
+        CHECK_INT(create_status, ==, 0);
+        CHECK(box_find(f->boxes, s.id));
+        fx_free(f);
+}
+
 TEST(image_disk_of_an_ordinary_user_is_watched)
 {
         struct fixture *f = fx_new_with(false, true);

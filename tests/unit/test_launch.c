@@ -60,7 +60,7 @@ TEST(the_memory_limit_is_named)
         if (!cgroup_has(f->host->cgroups, CGROUP_MEMORY))
                 SKIP("no memory controller");
         struct launch_spec s = fx_spec();
-        s.memory_bytes = 32u << 20;
+        s.memory_bytes = s.disk_bytes = 32u << 20;
         struct outcome *o = fx_sh_spec(f, &s, "exec python3 -c 'x = b\"x\" * (200 << 20)'");
         CHECK_INT(o->result.reason, ==, BOX_OOM);
         CHECK_INT(o->result.peak_memory_bytes, >, 16u << 20);
@@ -68,8 +68,7 @@ TEST(the_memory_limit_is_named)
         free(o);
         /* What is written to the disk is charged to the memory. */
         s = fx_spec();
-        s.memory_bytes = 32u << 20;
-        s.disk_bytes = 512u << 20;
+        s.memory_bytes = s.disk_bytes = 32u << 20;
         o = fx_sh_spec(f, &s, "exec head -c 200M /dev/zero > /work/x");
         CHECK_INT(o->result.reason, ==, BOX_OOM);
         free(o);

@@ -17,8 +17,7 @@ TEST(one_made_ahead_has_the_limits_name_and_disk_that_were_asked_for)
         CHECK_INT(strtol(o->out + 6, NULL, 10), >, 2 << 20);
         free(o);
         s = fx_spec();
-        s.memory_bytes = 20u << 20;
-        s.disk_bytes = 512u << 20;
+        s.memory_bytes = s.disk_bytes = 20u << 20;
         o = fx_sh_spec(f, &s, "exec head -c 200M /dev/zero >/work/x");
         CHECK_INT(f->boxes->pool.hits, ==, 2);
         CHECK_INT(o->result.reason, ==, BOX_OOM);

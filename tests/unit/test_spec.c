@@ -93,6 +93,7 @@ TEST(every_bound_is_held_and_named)
         REFUSE("image", snprintf(s.image, sizeof s.image, "mine"));
         REFUSE("disk_backed", s.disk_backed = 2);
         REFUSE("layers, disk_backed", (s.disk_backed = 1, s.profile = BOX_FILES));
+        REFUSE("disk_bytes", s.disk_bytes = s.memory_bytes + 1);
         REFUSE("gpus", s.n_gpus = BOX_GPUS_MAX + 1);
         REFUSE("gpus", (s.n_gpus = 1, s.profile = BOX_FILES));
         REFUSE("gpus.device", s.n_gpus = 1);

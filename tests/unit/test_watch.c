@@ -203,7 +203,7 @@ TEST(an_exec_that_takes_too_much_memory_ends_as_oom)
         if (!cgroup_has(f->host->cgroups, CGROUP_MEMORY))
                 SKIP("host lacks no memory controller");
         struct launch_spec s = fx_spec();
-        s.memory_bytes = 48u << 20;
+        s.memory_bytes = s.disk_bytes = 48u << 20;
         CHECK_INT(fx_create(f, &s, none), ==, 0);
         struct launch_exec x = exec_in(s.id);
         CHECK_INT(begin_sh(f, &x, "exec python3 -c 'x = b\"x\" * (200 << 20)'"), ==, 0);
