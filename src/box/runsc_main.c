@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define BUNDLE "/run/bundle"
 #define GUEST  "/.paddock/guest"
@@ -115,22 +116,34 @@ NORETURN static void end_as(int status, int passed)
         _exit(code);
 }
 
-/* `runsc run` takes a signal for its own: those for the command go through `runsc kill`. */
-NORETURN static void supervise(pid_t guest, const sigset_t *all, const sigset_t *old)
+static pid_t pass_on(int sig, const sigset_t *mask)
 {
         char name[16];
+        snprintf(name, sizeof name, "%d", sig);
+        return start("kill", "guest", name, mask);
+}
+
+/* `runsc run` takes a signal for its own: those for the command go through `runsc kill`, which fails
+ * as long as the command does not run. */
+NORETURN static void supervise(pid_t guest, const sigset_t *all, const sigset_t *old)
+{
+        const struct timespec pause = {.tv_nsec = 100000000};
         int status, passed = 0;
+        bool again = false;
+        pid_t killer = 0;
         for (;;) {
-                int sig = sigwaitinfo(all, NULL);
-                if (sig > 0 && sig != SIGCHLD) {
+                int sig = again ? sigtimedwait(all, NULL, &pause) : sigwaitinfo(all, NULL);
+                if (sig > 0 && sig != SIGCHLD)
                         passed = sig;
-                        snprintf(name, sizeof name, "%d", sig);
-                        if (start("kill", "guest", name, old) < 0)
-                                dprintf(2, "paddock: runsc: a signal was lost\n");
+                if (again || (sig > 0 && sig != SIGCHLD)) {
+                        killer = pass_on(passed, old);
+                        again = killer < 0;
                 }
-                for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+                for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
                         if (pid == guest)
                                 end_as(status, passed);
+                        again |= pid == killer && status != 0;
+                }
         }
 }
 
