@@ -75,7 +75,7 @@ struct boxes {
         struct box *first;
         struct loop_timer *disk_timer; /* the next look at disks that are only watched */
         bool measuring;
-        size_t preparing; /* CREATEs that wait for their disk: disk_create.c */
+        size_t preparing;           /* CREATEs that wait for their disk: disk_create.c */
         struct loop_timer *sweeper; /* removes the files of removed volumes, some at a time */
         bool slots[SLOTS];
         bool asked_keep; /* what an earlier launch left is being taken on, or was */
