@@ -86,3 +86,13 @@ $(B)/gen/init_image.o: $(GEN)/init
 	@mkdir -p $(@D)
 	cd $(GEN) && ld -r -b binary -z noexecstack -o $(abspath $@) init
 $(B)/libbox.a: $(B)/gen/init_image.o
+
+# --- the encoder's kernels: each file for its own instructions, chosen at run time (rag/embed/kernel.c)
+AVX512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+$(B)/rag/embed/%.o: CFLAGS += -O3
+ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+$(B)/rag/embed/kernel_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+$(B)/rag/embed/kernel_avx512.o: CFLAGS += $(AVX512)
+$(B)/rag/embed/kernel_vnni.o: CFLAGS += $(AVX512) -mavx512vnni
+$(B)/rag/embed/kernel_bf16.o: CFLAGS += $(AVX512) -mavx512bf16
+endif
