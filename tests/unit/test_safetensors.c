@@ -6,9 +6,9 @@
 static int open_text(const char *head, const void *data, size_t n, struct safetensors **ret,
                      struct err *err)
 {
-        static struct buf b; /* the tensors point into it */
+        static struct buf b = {.max = 1u << 20}; /* the tensors point into it */
         uint64_t len = strlen(head);
-        buf_init(&b, 1u << 20);
+        buf_clear(&b);
         CHECK_INT(buf_add(&b, &len, 8), ==, 0);
         CHECK_INT(buf_adds(&b, head), ==, 0);
         if (n)
