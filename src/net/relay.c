@@ -243,6 +243,8 @@ static void response_eof(struct relay *r)
         }
         r->up_keeps = false;
         r->rsp_done = true;
+        if (put_end(r->down, r->rsp_chunked, false) < 0)
+                relay_cut(r);
 }
 
 static bool pump_response(struct relay *r)
