@@ -14,6 +14,24 @@ static struct budget_who who_of(const struct exchange *x)
         return (struct budget_who){&x->route, x->sandbox, x->owner, x->day};
 }
 
+/* Before anything goes upstream: a vault that is killed under way finds it again. */
+static int note_reserve(struct exchange *x, uint64_t requests, uint64_t micro_usd, char why[80])
+{
+        struct audit *a = x->all->audit;
+        audit_begin(a, "reserve");
+        audit_text(a, "sandbox", x->sandbox);
+        audit_text(a, "owner", x->owner);
+        audit_text(a, "route", x->route.name);
+        if (requests)
+                audit_number(a, "requests", requests);
+        if (micro_usd)
+                audit_number(a, "micro_usd", micro_usd);
+        if (audit_end(a) == 0)
+                return 0;
+        snprintf(why, 80, "the audit log cannot be written");
+        return -EIO;
+}
+
 int account_begin(struct exchange *x, char why[80])
 {
         x->day = clock_wall_ms() / DAY_MS;
@@ -26,7 +44,8 @@ int account_begin(struct exchange *x, char why[80])
         }
         if (!budget_limited(&x->route))
                 return 0;
-        return budget_take(x->all->budgets, &w, 1, 0, why);
+        int r = budget_take(x->all->budgets, &w, 1, 0, why);
+        return r < 0 ? r : note_reserve(x, 1, 0, why);
 }
 
 int account_reserve(struct exchange *x, char why[80])
@@ -43,15 +62,7 @@ int account_reserve(struct exchange *x, char why[80])
         if (r < 0)
                 return r;
         x->reserved = cost;
-        audit_begin(x->all->audit, "reserve");
-        audit_text(x->all->audit, "sandbox", x->sandbox);
-        audit_text(x->all->audit, "owner", x->owner);
-        audit_text(x->all->audit, "route", x->route.name);
-        audit_number(x->all->audit, "micro_usd", cost);
-        if (audit_end(x->all->audit) == 0)
-                return 0;
-        snprintf(why, 80, "the audit log cannot be written");
-        return -EIO;
+        return note_reserve(x, 0, cost, why);
 }
 
 uint64_t account_settle(struct exchange *x)
@@ -115,9 +126,9 @@ static bool read_line(void *ctx, const char *p, size_t n)
         uint64_t day = str_starts(ts, past->today) ? past->day : 0;
         struct budget_who w = {r, box, owner, day};
         if (str_eq(kind, "reserve")) {
-                budget_add(past->all->budgets, &w, 0, number(line, "micro_usd"));
-        } else if (str_eq(kind, "request") && strstr(line, "\"verdict\":\"denied\"") == NULL) {
-                budget_add(past->all->budgets, &w, 1, 0);
+                budget_add(past->all->budgets, &w, number(line, "requests"),
+                           number(line, "micro_usd"));
+        } else if (str_eq(kind, "request")) {
                 budget_settle(past->all->budgets, &w, number(line, "reserved"),
                               number(line, "micro_usd"));
         }
