@@ -30,6 +30,7 @@ all: programs
 ## make fuzz T=x   fuzz one parser (FUZZ_SECONDS=n); fuzz/ lists them
 ## make torture    build the same targets so that every allocation fails once
 ## make soak N=x make and end x sandboxes, 500 at once, stress inside; nothing may grow
+## make large      images at their limits: a million files
 ## make asan       build everything under ASan+UBSan into build/asan; make clang: with clang
 ## make format     clang-format on every source
 ## make bench      measure beside the peers and write docs/PERFORMANCE.md

@@ -24,7 +24,7 @@ $(B)/torture/%: fuzz/%.c tests/torture/torture.c $(ALL_ARCHIVES)
 	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) $(CPPFLAGS) -Ifuzz $(CFLAGS) -o $@ $(filter %.c,$^) -Wl,--start-group $(ALL_ARCHIVES) -Wl,--end-group $(TEST_LIBS) -lm
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-.PHONY: soak unit-programs fuzz-programs torture-programs asan clang torture fuzzers fuzz test lint format
+.PHONY: soak large unit-programs fuzz-programs torture-programs asan clang torture fuzzers fuzz test lint format
 unit-programs: $(UNIT:%=$(B)/tests/%) $(B)/tests/deny
 fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
 torture-programs: $(FUZZ:%=$(B)/torture/%)
@@ -49,6 +49,11 @@ soak: $(B)/tests/test_soak all
 	@tools/install-deps test
 	SOAK=$(N) $(B)/tests/test_soak
 	tests/soak.sh
+
+# Images at their limits: a million files. Minutes, and as many inodes.
+large: all
+	@tools/install-deps test
+	tests/large.sh
 
 test:
 	@tools/install-deps test

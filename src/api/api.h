@@ -49,6 +49,7 @@ struct api {
         } by_uid[API_KNOWN_USERS], by_name;
         int logs_fd; /* directory of stored output */
         uint64_t started_ms;
+        unsigned pruning; /* prunes that go on: a build waits, lest a layer that it finds goes */
         bool draining;
         loop_fn drained;
         void *drained_ctx;

@@ -147,14 +147,19 @@ void build_start(struct build *b)
         struct peer *launch = api_peer(b->live.api, "launch");
         struct launch_layer l = {0};
         b->turn++; /* answers to earlier questions mean nothing any more */
+        if (b->live.api->pruning)
+                return;
         if (b->at == b->r.n) {
                 finish(b);
                 return;
         }
         memcpy(l.key, b->r.steps[b->at].key, sizeof l.key);
-        if (b->snapshot_of[0])
+        if (b->snapshot_of[0]) {
                 build_take_snapshot(b);
-        else if (launch)
+        } else if (b->r.steps[b->at].tells) { /* what it says stands in no layer */
+                build_say(b, "=> %zu/%zu %s", b->at + 1, b->r.n, b->r.steps[b->at].title);
+                build_step_run(b);
+        } else if (launch)
                 peer_call(launch, LAUNCH_LAYER_HAVE, &l, NULL, 0, on_have, build_about(b));
 }
 
@@ -199,6 +204,7 @@ struct build *build_make(struct api *a, const char *id, int64_t owner, const cha
         b->live.owner = owner;
         b->in = b->out.fd = b->err.fd = -1;
         b->base_layers = json_array();
+        buf_init(&b->told, BUILD_TOLD_MAX);
         snprintf(b->live.id, sizeof b->live.id, "%s", id);
         snprintf(b->image, sizeof b->image, "%s", image);
         live_add(a, &b->live);
@@ -270,6 +276,7 @@ void build_free(struct build *b)
         build_step_close(b);
         loop_timer_remove(b->timer);
         outlog_free(b->log);
+        buf_done(&b->told);
         json_decref(b->base_layers);
         json_decref(b->base_manifest);
         recipe_done(&b->r);
@@ -292,6 +299,16 @@ void build_peer_up(struct api *a, const char *role)
                 if (b->importing && b->at == 0 && b->begun)
                         build_end(b, "failed", "the maker of sandboxes was restarted");
                 else
+                        build_start(b);
+        }
+}
+
+void builds_go_on(struct api *a)
+{
+        for (struct live *j = a->jobs, *next; j; j = next) {
+                struct build *b = (struct build *)j;
+                next = j->next;
+                if (j->kind == LIVE_BUILD && !b->result && !b->box[0])
                         build_start(b);
         }
 }

@@ -33,6 +33,7 @@ void build_input_end(struct build *b);
 void build_on_writable(struct build *b, loop_fn fn, void *ctx);
 
 struct build *build_find(const struct api *a, const char *id);
+void builds_go_on(struct api *a); /* nothing is pruned any more */
 void build_peer_up(struct api *a, const char *role);
 /* True: the sandbox was a step of one of ours. */
 bool build_exited(struct api *a, const struct launch_result *r);

@@ -46,12 +46,25 @@ void build_step_drop(struct build *b)
 
 static void over(struct build *b);
 
+/* More than fits is no configuration: the rest is thrown away, and what is kept will not parse. */
+static int64_t hear(struct build *b, int fd)
+{
+        char part[4096];
+        ssize_t n = read(fd, part, sizeof part);
+        if (n > 0 && buf_add(&b->told, part, (size_t)n) < 0)
+                buf_clear(&b->told);
+        return n < 0 ? -errno : n;
+}
+
 static void ready(void *ctx, uint32_t events UNUSED)
 {
         struct build_pipe *p = ctx;
         struct build *b = p->build;
         char lost[4096];
-        int64_t n = b->log ? outlog_take(b->log, p->stream, p->fd, 65536) : -EFBIG;
+        bool told = p->stream == STREAM_STDOUT && b->r.steps[b->at].tells;
+        int64_t n = told     ? hear(b, p->fd)
+                    : b->log ? outlog_take(b->log, p->stream, p->fd, 65536)
+                             : -EFBIG;
         if (n == -EFBIG) {
                 n = read(p->fd, lost, sizeof lost);
                 n = n < 0 ? -errno : n;
@@ -169,6 +182,13 @@ static void over(struct build *b)
         if (r->reason == BOX_EXITED && r->exit_code == 0 && launch) {
                 const struct recipe_step *s = &b->r.steps[b->at];
                 struct launch_layer_commit c = {0};
+                if (s->tells)
+                        build_told(b);
+                if (s->no_layer) {
+                        forget(b);
+                        build_step_done(b, 0);
+                        return;
+                }
                 memcpy(c.id, b->box, sizeof c.id);
                 memcpy(c.key, s->key, sizeof c.key);
                 snprintf(c.from, sizeof c.from, "%s", s->from);
@@ -221,6 +241,7 @@ static void on_created(void *ctx, const struct peer_answer *a)
                 return;
         }
         b->begun = true;
+        buf_clear(&b->told);
         drop_kept(
                 b); /* a copy of stdin there would keep it from ending; no step is taken up again */
         start_pipe(b, &b->out, TAKE_FD(a->fds[1]), STREAM_STDOUT);
@@ -269,7 +290,9 @@ static void add_layers(const struct build *b, struct launch_spec *s)
                         snprintf(s->layers[s->n_layers++].key, sizeof s->layers[0].key, "%s", key);
         }
         for (i = 0; i < b->at && s->n_layers < BOX_LAYERS_MAX; i++)
-                memcpy(s->layers[s->n_layers++].key, b->r.steps[i].key, sizeof s->layers[0].key);
+                if (!b->r.steps[i].no_layer)
+                        memcpy(s->layers[s->n_layers++].key, b->r.steps[i].key,
+                               sizeof s->layers[0].key);
 }
 
 static void fill_spec(struct build *b, const struct recipe_step *step, struct launch_spec *s)

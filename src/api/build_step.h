@@ -2,7 +2,10 @@
  * build.c and build_step.c. */
 #pragma once
 #include "api/build.h"
+#include "base/buf.h"
 #include "api/outlog.h"
+
+#define BUILD_TOLD_MAX 65536
 
 struct build_pipe {
         struct build *build;
@@ -29,7 +32,8 @@ struct build {
         struct build_pipe out, err;
         int in;
         struct loop_io *in_io;
-        size_t written; /* of the step's input */
+        size_t written;  /* of the step's input */
+        struct buf told; /* what a step that tells has said so far */
         /* import */
         bool importing, input_ended;
         char snapshot_of[ID_TEXT_LEN + 1]; /* the sandbox whose files become the layer; "" none */
@@ -47,6 +51,7 @@ struct about_build *build_about(struct build *b);
 /* A new one without steps, among the jobs. */
 struct build *build_make(struct api *a, const char *id, int64_t owner, const char *image,
                          struct err *err);
+void build_told(struct build *b);          /* build_told.c: takes over what the step has told */
 void build_take_snapshot(struct build *b); /* snapshot.c: instead of a step's sandbox */
 PRINTF_LIKE(2, 3) void build_say(struct build *b, const char *fmt, ...);
 void build_end(struct build *b, const char *state, const char *reason); /* frees b, later */

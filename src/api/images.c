@@ -155,9 +155,12 @@ static void pruned(struct pruning *p)
         call_json(p->c, 200,
                   json_pack("{s:I,s:I,s:I}", "layers", (json_int_t)p->layers, "bytes",
                             (json_int_t)p->bytes, "in_use", (json_int_t)p->busy));
+        struct api *a = p->c->api;
         call_unref(p->c);
         json_decref(p->used);
         free(p);
+        if (--a->pruning == 0)
+                builds_go_on(a);
 }
 
 struct removing {
@@ -223,6 +226,7 @@ void images_prune(struct call *c)
                 return;
         }
         p->c = call_ref(c);
+        c->api->pruning++;
         peer_call(launch, LAUNCH_LAYER_LIST, &(struct launch_empty){0}, NULL, 0, on_layer, p);
 }
 

@@ -77,9 +77,7 @@ static int plan_env(const json_t *j, struct recipe *r, struct err *err)
                 r->env = json_object();
         if (!json_object_get(r->env, "PATH")) {
                 char path[200];
-                snprintf(path, sizeof path,
-                         "%s%s/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-                         "/sbin:/bin",
+                snprintf(path, sizeof path, "%s%s" RECIPE_PATH,
                          has_kind(j, "pip") ? VENV "/bin:" : "",
                          has_kind(j, "npm") ? NPM "/bin:" : "");
                 json_object_set_new(r->env, "PATH", json_string(path));
@@ -146,7 +144,8 @@ int recipe_plan(const json_t *j, const struct recipe_site *site, struct recipe *
         const char *below = r->base[0] ? r->base_key : r->host ? usr : "";
         for (i = 0; i < r->n; i++) {
                 make_key(r, &r->steps[i], below, json_object_get(j, "reach") ? r->policy : NULL);
-                below = r->steps[i].key;
+                if (!r->steps[i].no_layer)
+                        below = r->steps[i].key;
         }
         return 0;
 }
@@ -157,9 +156,7 @@ void recipe_import(struct recipe *r, const char *id, bool oci)
         snprintf(s->target, sizeof s->target, "/target");
         s->from = "target";
         s->on_host = true;
-        r->env = json_pack("{s:s}", "PATH",
-                           "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-                           "/sbin:/bin");
+        r->env = json_pack("{s:s}", "PATH", RECIPE_PATH);
         r->entrypoint = json_array();
         r->environment[0] = xstrdup("PATH=/usr/bin:/bin");
         r->environment[1] = xstrdup("HOME=/tmp");
@@ -177,10 +174,11 @@ void recipe_import(struct recipe *r, const char *id, bool oci)
                 "install skopeo umoci)' >&2; exit 1; }\n"
                 "test -f /in/oci-layout || { echo 'this is no OCI layout (skopeo copy SOURCE "
                 "oci-archive:FILE makes one)' >&2; exit 1; }\n"
-                "skopeo --insecure-policy --tmpdir /tmp copy oci:/in oci:/tmp/image:it\n"
-                "umoci raw unpack --rootless --image /tmp/image:it /target\n");
+                "skopeo --insecure-policy --tmpdir /tmp copy oci:/in oci:/tmp/image:it >&2\n"
+                "umoci raw unpack --rootless --image /tmp/image:it /target >&2\n"
+                "skopeo --tmpdir /tmp inspect --config oci:/tmp/image:it\n");
         s->from = "target";
-        s->on_host = true;
+        s->on_host = s->tells = true;
         make_key(r, s, id, NULL);
 }
 

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 
 #define RECIPE_STEPS_MAX BOX_LAYERS_MAX
+#define RECIPE_PATH      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct recipe_step {
         char title[128]; /* one line for the log */
@@ -26,6 +27,8 @@ struct recipe_step {
         bool network;
         bool on_host; /* runs on the image "host", not on what is there so far */
         bool passing; /* its layer is for the next step only, not of the image */
+        bool tells;   /* its output is the configuration of an OCI image; it is never found again */
+        bool no_layer;
 };
 
 enum recipe_mirror { MIRROR_DEBIAN, MIRROR_SECURITY, MIRROR_PIP, MIRROR_NPM, MIRRORS };

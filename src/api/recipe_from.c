@@ -55,20 +55,26 @@ static int debian_step(struct recipe *r, const char *suite, struct err *err)
         return 0;
 }
 
+#define OCI_TOOLS                                                                                  \
+        "which skopeo umoci >/dev/null || { echo 'the host has no skopeo and umoci (apt install "  \
+        "skopeo umoci)' >&2; exit 1; }\nexport HOME=/tmp SSL_CERT_FILE=/.paddock/ca.crt\n"
+
 static int oci_step(struct recipe *r, const char *ref)
 {
         char title[300];
-        snprintf(title, sizeof title, "from %s", ref);
+        snprintf(title, sizeof title, "what %s says", ref);
         struct recipe_step *s = recipe_add(r, title);
+        s->script = xasprintf(OCI_TOOLS "skopeo --tmpdir /tmp inspect --config '%s'\n", ref);
+        s->from = "";
+        s->network = s->on_host = s->tells = s->no_layer = s->passing = true;
+        snprintf(title, sizeof title, "from %s", ref);
+        s = recipe_add(r, title);
         s->script = xasprintf(
-                "which skopeo umoci >/dev/null || { echo 'the host has no skopeo and umoci (apt "
-                "install skopeo umoci)' >&2; exit 1; }\nexport HOME=/tmp "
-                "SSL_CERT_FILE=/.paddock/ca.crt\n"
-                "skopeo --insecure-policy --tmpdir /tmp copy '%s' oci:/tmp/image:it\n"
-                "umoci raw unpack --rootless --image /tmp/image:it /target\n"
-                "grep -q '^[^:]*:[^:]*:1000:' /target/etc/passwd 2>/dev/null || { mkdir -p "
-                "/target/etc; "
-                "echo user:x:1000:1000:user:/work:/bin/sh >> /target/etc/passwd; }\n",
+                OCI_TOOLS "skopeo --insecure-policy --tmpdir /tmp copy '%s' oci:/tmp/image:it\n"
+                          "umoci raw unpack --rootless --image /tmp/image:it /target\n"
+                          "grep -q '^[^:]*:[^:]*:1000:' /target/etc/passwd 2>/dev/null || { mkdir "
+                          "-p /target/etc; "
+                          "echo user:x:1000:1000:user:/work:/bin/sh >> /target/etc/passwd; }\n",
                 ref);
         s->from = "target";
         s->network = s->on_host = true;

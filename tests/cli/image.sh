@@ -83,11 +83,130 @@ check "without what is ours" [ "$(tar -tf "$dir/out.tar" | grep -c '^\.paddock\|
 p image import again "$dir/out.tar"
 check "and comes in again" [ "$(p run --image again -- cat /etc/issue)" = of-mine ]
 
+# OCI: made by umoci here, unpacked by umoci in a build sandbox; what it says of itself comes along.
+if command -v umoci >/dev/null && command -v skopeo >/dev/null; then
+        oci=$dir/oci
+        mkdir "$oci"
+        {
+                umoci init --layout "$oci/l" && umoci new --image "$oci/l:it"
+                umoci unpack --rootless --image "$oci/l:it" "$oci/b"
+                cp -a "$dir/root/." "$oci/b/rootfs/"
+                echo gone >"$oci/b/rootfs/etc/gone"
+                umoci repack --image "$oci/l:it" "$oci/b"
+                rm "$oci/b/rootfs/etc/gone"
+                echo two >"$oci/b/rootfs/etc/two"
+                umoci repack --image "$oci/l:it" "$oci/b"
+                umoci config --image "$oci/l:it" --config.env GREETING=hello --config.workingdir /etc --config.entrypoint cat
+                tar -C "$oci/l" -cf "$oci/it.tar" .
+        } >"$dir/oci.log" 2>&1 || tail "$dir/oci.log"
+        p image import --oci from-oci "$oci/it.tar" 2>"$dir/err"
+        check "an OCI archive is imported" [ $? = 0 ]
+        check "both layers, working directory and entrypoint" [ "$(p run --image from-oci -- issue two | xargs)" = "of-mine two" ]
+        check "what the second took away is gone" [ "$(p run --image from-oci -- gone 2>&1 | grep -c 'No such file')" = 1 ]
+        check "its variables" [ "$(p image show from-oci --json | jq -r '.env.GREETING')" = hello ]
+        p image import --oci evil "$dir/root.tgz" 2>"$dir/err"
+        check "what is no OCI layout is refused" [ $? = 1 ]
+        check "and said" grep -q 'no OCI layout' "$dir/err"
+
+        # Layers of somebody hostile, by hand: nothing of them lies outside the image's root.
+        cat >"$dir/hostile.py" <<'PY'
+import hashlib, io, json, os, sys, tarfile
+out, kind = sys.argv[1], sys.argv[2]
+t = tarfile.open(out + ".layer", "w")
+def add(name, data=b"1", **kw):
+    e = tarfile.TarInfo(name)
+    for k, v in kw.items():
+        setattr(e, k, v)
+    e.size = len(data) if e.type == tarfile.REGTYPE else 0
+    t.addfile(e, io.BytesIO(data))
+add("kept")
+if kind == "up": add("../../../../../../in/escaped"); add("../../target2/escaped")
+if kind == "through": add("l", type=tarfile.SYMTYPE, linkname="/in"); add("l/escaped")
+if kind == "hard": add("h", type=tarfile.LNKTYPE, linkname="../../../in/oci-layout")
+if kind == "device": add("dev0", type=tarfile.BLKTYPE, devmajor=8, devminor=0)
+if kind == "suid": add("suid", mode=0o6755)
+if kind == "proc": add("proc", type=tarfile.SYMTYPE, linkname="/")
+t.close()
+blobs = os.path.join(out, "blobs", "sha256")
+os.makedirs(blobs)
+def blob(data):
+    h = hashlib.sha256(data).hexdigest()
+    with open(os.path.join(blobs, h), "wb") as f:
+        f.write(data)
+    return {"digest": "sha256:" + h, "size": len(data)}
+layer = open(out + ".layer", "rb").read()
+diff = "sha256:" + hashlib.sha256(layer).hexdigest()
+config = blob(json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": ["=x", "noequals", "A=b"], "WorkingDir": "../..", "Entrypoint": []},
+                          "rootfs": {"type": "layers", "diff_ids": [diff]}}).encode())
+m = blob(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                     "config": dict(config, mediaType="application/vnd.oci.image.config.v1+json"),
+                     "layers": [dict(blob(layer), mediaType="application/vnd.oci.image.layer.v1.tar")]}).encode())
+open(os.path.join(out, "oci-layout"), "w").write('{"imageLayoutVersion":"1.0.0"}')
+with open(os.path.join(out, "index.json"), "w") as f:
+    json.dump({"schemaVersion": 2, "manifests": [dict(m, mediaType="application/vnd.oci.image.manifest.v1+json")]}, f)
+with tarfile.open(out + ".tar", "w") as whole:
+    whole.add(out, ".")
+PY
+        for kind in plain up through hard device suid proc; do
+                python3 "$dir/hostile.py" "$oci/h-$kind" $kind
+                p image import --oci "h-$kind" "$oci/h-$kind.tar" >"$dir/out" 2>&1
+                status=$?
+                case $kind in
+                plain)
+                        check "a layer by hand is taken" [ $status = 0 ]
+                        check "of a configuration that makes no sense the rest" [ "$(p image show h-plain --json | jq -c '[.env.A, .workdir, .entrypoint]')" = '["b","",[]]' ]
+                        ;;
+                proc) check "hostile layer $kind: no image" [ $status = 1 ] ;;
+                *) # refused, or made harmless
+                        [ $status = 0 ] && p image export "h-$kind" "$dir/h.tar"
+                        check "hostile layer $kind: nothing outside, no device, no set-user-id" [ "$status" = 1 -o "$(tar -tvf "$dir/h.tar" 2>/dev/null | grep -cE '^[bc]|^-..s')" = 0 ]
+                        ;;
+                esac
+        done
+        check "and nothing is left outside" [ -z "$(find "$state/launch" -name escaped | grep -v '/layers/[0-9a-f]*/fs/')" ]
+else
+        skip "OCI images" "umoci, skopeo"
+fi
+
+# launch is killed at any moment of an import: a layer is there whole or not at all.
+mkdir -p "$dir/many/d"
+for i in $(seq 300); do head -c 20000 /dev/zero >"$dir/many/d/$i"; done
+tar -C "$dir/many" -cf "$dir/many.tar" .
+bad=0
+for i in 1 2 3 4 5 6 7 8; do
+        p image import many "$dir/many.tar" >/dev/null 2>&1 &
+        sleep "0.$((i * 4 / 10))$((i * 4 % 10))"
+        pid=$(p status --json 2>/dev/null | jq '.roles[]|select(.role=="launch").pid')
+        [ "${pid:-0}" -gt 1 ] && kill -9 "$pid"
+        wait $!
+        p status --wait >/dev/null 2>&1
+        for l in "$state"/launch/layers/*/fs; do
+                [ -d "$l/d" ] && [ ! -e "$l/d/300" ] && bad=$((bad + 1))
+        done
+done
+check "a killed launch leaves no half layer" [ $bad = 0 ]
+wait_until 30 eval 'p status --json | jq -e ".roles[]|select(.role==\"launch\").state==\"ready\"" >/dev/null'
+p image import many "$dir/many.tar"
+check "and the next import is good" [ $? = 0 ]
+wait_until 10 eval '[ -z "$(ls "$state/launch/uppers")" ]'
+check "nothing is left of the others" [ -z "$(ls "$state/launch/uppers")" ]
+
+# A build that begins while layers are removed has all of its layers in the end.
+for i in 1 2 3 4 5; do
+        p image build pruned "$dir/r/mine.yaml" >/dev/null 2>&1
+        p image remove pruned
+        p image prune >/dev/null &
+        p image build pruned "$dir/r/mine.yaml" >"$dir/out" 2>&1
+        wait $!
+        [ "$(p run --image pruned -- out 2>&1 | head -n 1)" = changed ] || break
+done
+check "a prune takes nothing from a build that begins" [ "$i" = 5 ]
+
 # in use, and pruned
 p run --detach --image mine --name user -- files/sub/b /dev/zero >/dev/null 2>&1
-p image remove mine
-p image remove other
-p image remove top
+for name in $(p image list --json | jq -r '.images[].name'); do
+        [ "$name" = alien ] || [ "$name" = again ] || p image remove "$name"
+done
 p image prune >"$dir/out"
 check "layers in use stay" grep -q 'are used by running' "$dir/out"
 p sandbox stop user >/dev/null 2>&1

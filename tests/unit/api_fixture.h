@@ -61,8 +61,10 @@ struct fixture {
         size_t n_kept;
         int creates, queries, forgets, drops, signals, stops, volumes_made, volumes_removed;
         uint32_t last_signal;
-        int create_status;  /* < 0: CREATE fails so */
-        bool create_silent; /* CREATE is never answered */
+        int create_status;               /* < 0: CREATE fails so */
+        bool create_silent;              /* CREATE is never answered */
+        struct peer_request *layer_list; /* LAYER_LIST is answered when the test says so */
+        int layers_asked;                /* LAYER_HAVE */
         struct peer_request *silent[4];
         size_t n_silent;
         bool query_silent;
@@ -412,6 +414,19 @@ static inline void fake_stats(void *ctx UNUSED, struct peer_request *rq, const v
         peer_reply(rq, &s, NULL, 0, false);
 }
 
+static inline void fake_layer_list(void *ctx, struct peer_request *rq, const void *req UNUSED,
+                                   int *fds UNUSED, uint32_t n UNUSED)
+{
+        ((struct fixture *)ctx)->layer_list = rq;
+}
+
+static inline void fake_layer_have(void *ctx, struct peer_request *rq, const void *req,
+                                   int *fds UNUSED, uint32_t n UNUSED)
+{
+        ((struct fixture *)ctx)->layers_asked++;
+        peer_reply(rq, req, NULL, 0, false); /* it is there */
+}
+
 static inline void fake_freeze(void *ctx, struct peer_request *rq, const void *req UNUSED,
                                int *fds UNUSED, uint32_t n UNUSED)
 {
@@ -584,6 +599,8 @@ static inline void fixture_link(struct fixture *f, const struct peer_ops *near_o
 static inline void fixture_launch_up(struct fixture *f)
 {
         static const struct peer_handler handlers[] = {{LAUNCH_CREATE, fake_create},
+                                                       {LAUNCH_LAYER_LIST, fake_layer_list},
+                                                       {LAUNCH_LAYER_HAVE, fake_layer_have},
                                                        {LAUNCH_QUERY, fake_query},
                                                        {LAUNCH_LIST, fake_list},
                                                        {LAUNCH_SIGNAL, fake_signal},
