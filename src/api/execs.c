@@ -84,8 +84,9 @@ static json_t *kept(const struct call *c, const struct launch_exec *e, uint64_t 
                          "output_limit_bytes", (json_int_t)output_max);
 }
 
-static int accept_exec(struct call *c, const struct launch_exec *e, uint64_t output_max,
-                       struct err *err)
+/* It is its sandbox's owner's, also where an operator asked. */
+static int accept_exec(struct call *c, const struct launch_exec *e, int64_t owner,
+                       uint64_t output_max, struct err *err)
 {
         auto_json json_t *o = kept(c, e, output_max);
         auto_free char *text = json_text(o);
@@ -93,7 +94,7 @@ static int accept_exec(struct call *c, const struct launch_exec *e, uint64_t out
                               .kind = "exec",
                               .name = "",
                               .parent = e->id,
-                              .owner = c->who.user.id,
+                              .owner = owner,
                               .created_ms = clock_wall_ms(),
                               .spec = text};
         return jobs_accept(c->api->db, &row, err);
@@ -102,6 +103,7 @@ static int accept_exec(struct call *c, const struct launch_exec *e, uint64_t out
 struct beginning {
         struct call *c;
         char box[ID_TEXT_LEN + 1], id[ID_TEXT_LEN + 1];
+        int64_t owner;
 };
 
 static void on_made(void *ctx, int status, const struct err *err)
@@ -119,7 +121,7 @@ static void on_made(void *ctx, int status, const struct err *err)
         } else {
                 json_t *o = job_load(c->api, m->id);
                 event_tell(
-                        c->api, "exec", m->box, c->who.user.id,
+                        c->api, "exec", m->box, m->owner,
                         json_pack("{s:s,s:O?}", "exec", m->id, "argv", json_object_get(o, "argv")));
                 call_json(c, 201, o ? o : json_pack("{s:s}", "id", m->id));
         }
@@ -131,7 +133,7 @@ static void begin(struct call *c, struct box *parent, const struct launch_exec *
                   uint64_t output_max, struct peer *launch, int command)
 {
         struct err err = {0};
-        int r = accept_exec(c, e, output_max, &err);
+        int r = accept_exec(c, e, parent->live.owner, output_max, &err);
         if (r < 0) {
                 call_fail_err(c, &err);
                 return;
@@ -149,6 +151,7 @@ static void begin(struct call *c, struct box *parent, const struct launch_exec *
         }
         struct beginning *m = xcalloc(1, sizeof *m);
         m->c = call_ref(c);
+        m->owner = parent->live.owner;
         memcpy(m->id, e->exec, sizeof m->id);
         memcpy(m->box, e->id, sizeof m->box);
         box_exec(b, launch, e, command, on_made, m);

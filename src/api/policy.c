@@ -27,6 +27,7 @@ void policy_get(struct call *c)
 
 struct change {
         struct call *c;
+        int64_t owner; /* of the sandbox: an operator may have asked */
         char id[ID_TEXT_LEN + 1];
 };
 
@@ -57,7 +58,7 @@ static void on_changed(void *ctx, const struct peer_answer *a)
         } else if (keep(x, policy, &err) < 0) {
                 call_fail_err(x->c, &err);
         } else {
-                event_tell(x->c->api, "policy", x->id, x->c->who.user.id, json_incref(policy));
+                event_tell(x->c->api, "policy", x->id, x->owner, json_incref(policy));
                 call_json(x->c, 200, json_incref(policy));
         }
         json_decref(policy);
@@ -75,7 +76,8 @@ void policy_put(struct call *c)
         auto_json json_t *o = job_of_call(c, "sandbox", id);
         if (!o)
                 return;
-        if (!box_find(c->api, id)) {
+        const struct box *b = box_find(c->api, id);
+        if (!b) {
                 call_fail(c, -EALREADY, "the sandbox has ended");
                 return;
         }
@@ -91,6 +93,7 @@ void policy_put(struct call *c)
                 return;
         struct change *x = xcalloc(1, sizeof *x);
         x->c = call_ref(c);
+        x->owner = b->live.owner;
         memcpy(x->id, id, sizeof x->id);
         memcpy(req.id, id, sizeof req.id);
         req.policy = spec.policy;

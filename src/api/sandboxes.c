@@ -145,6 +145,7 @@ struct freezing {
         struct call *c;
         const char *event;
         char id[ID_TEXT_LEN + 1];
+        int64_t owner; /* of the sandbox: an operator may have asked */
 };
 
 static void on_frozen(void *ctx, const struct peer_answer *a)
@@ -153,7 +154,7 @@ static void on_frozen(void *ctx, const struct peer_answer *a)
         if (a->status < 0) {
                 call_fail_err(f->c, a->err);
         } else {
-                event_tell(f->c->api, f->event, f->id, f->c->who.user.id, NULL);
+                event_tell(f->c->api, f->event, f->id, f->owner, NULL);
                 call_json(f->c, 200, json_object());
         }
         call_unref(f->c);
@@ -169,6 +170,7 @@ static void freeze(struct call *c, uint32_t verb, const char *event)
         struct freezing *f = xcalloc(1, sizeof *f);
         f->c = call_ref(c);
         f->event = event;
+        f->owner = box_find(c->api, req.id)->live.owner; /* running() found it */
         memcpy(f->id, req.id, sizeof f->id);
         peer_call(launch, verb, &req, NULL, 0, on_frozen, f);
 }

@@ -332,6 +332,39 @@ TEST(sandbox_stats_freeze_and_events)
         fixture_free(f);
 }
 
+/* What an operator does to somebody's sandbox is told to whose it is. */
+TEST(sandbox_events_of_an_operators_act_are_the_owners)
+{
+        char ann[80], boss[80], text[300], id[ID_TEXT_LEN + 1];
+        struct client c;
+        f = fixture_new();
+        fixture_api_up(f);
+        user_token(f, "ann", "member", ann);
+        user_token(f, "boss", "operator", boss);
+        client_init(&c, f->loop, connect_tcp(f->port));
+        snprintf(text, sizeof text,
+                 "GET /v1/sandboxes/events HTTP/1.1\r\nHost: localhost\r\n"
+                 "Authorization: Bearer %s\r\n\r\n",
+                 ann);
+        client_send(&c, text, strlen(text));
+        json_t *o = NULL;
+        CHECK_INT(ask_as(f, ann, "POST", "/v1/sandboxes", "{\"argv\":[\"a\"]}", &o), ==, 201);
+        snprintf(id, sizeof id, "%s", text_of(o, "id"));
+        json_decref(o);
+        snprintf(text, sizeof text, "/v1/sandboxes/%s/freeze", id);
+        CHECK_INT(ask_as(f, boss, "POST", text, "{}", NULL), ==, 200);
+        snprintf(text, sizeof text, "/v1/sandboxes/%s/exec", id);
+        CHECK_INT(ask_as(f, boss, "POST", text, "{\"argv\":[\"b\"]}", &o), ==, 201);
+        CHECK_STR(text_of(o, "owner"), "ann");
+        json_decref(o);
+        for (int i = 0; i < 1000 && !strstr(buf_text(&c.in), "event: exec"); i++)
+                client_turn(&c);
+        CHECK_CONTAINS(buf_text(&c.in), "event: frozen");
+        CHECK_CONTAINS(buf_text(&c.in), "event: exec");
+        client_done(&c);
+        fixture_free(f);
+}
+
 TEST(sandbox_events_of_the_past_come_from_the_store)
 {
         up("{\"argv\":[\"a\"]}");
