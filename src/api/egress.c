@@ -114,6 +114,11 @@ int egress_read(const struct call *c, struct launch_spec *s, struct buf *policy,
                 if (r < 0)
                         return err_wrap(err, r, "labels");
         }
+        const char *name = json_string_value(json_object_get(c->body, "name"));
+        r = name && *name ? add_line(policy, "name", name, err) : 0;
+        r = r < 0 ? r : add_line(policy, "by", c->who.user.name, err);
+        if (r < 0)
+                return r;
         s->policy = (struct slice){buf_text(policy), policy->len};
         return 0;
 }

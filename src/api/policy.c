@@ -83,6 +83,7 @@ void policy_put(struct call *c)
         }
         buf_init(&text, POLICY_TEXT_MAX + 1);
         json_object_set(c->body, "labels", json_object_get(o, "labels"));
+        json_object_set(c->body, "name", json_object_get(o, "name"));
         json_object_set_new(c->body, "network", json_string("proxy"));
         if (egress_read(c, &spec, &text, &err) < 0) {
                 call_fail_err(c, &err);

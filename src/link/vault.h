@@ -51,7 +51,8 @@ struct vault_status {
         char state[16]; /* "unlocked": no secret needs a key yet */
         uint32_t secrets, routes;
 };
-/* Lines, see vault/policy.h: "allow HOST[:PORT]", "route NAME", "label KEY=VALUE". */
+/* Lines, see vault/policy.h: "allow HOST[:PORT]", "route NAME", "label KEY=VALUE",
+ * "name NAME" of the sandbox, "by PRINCIPAL" who set it. */
 struct vault_sandbox {
         char id[ID_TEXT_LEN + 1];
         char owner[NAME_TEXT_MAX + 1];

@@ -133,12 +133,14 @@ static int set_number(struct route *t, const char *key, const char *value, bool 
         const struct {
                 const char *key;
                 uint64_t *to;
-        } numbers[] = {{"concurrency", &t->concurrency},
-                       {"rate", &t->rate},
-                       {"box_requests", &t->box.requests},
-                       {"owner_requests", &t->owner.requests},
-                       {"route_requests", &t->whole.requests}},
+        } numbers[] =
+                {{"concurrency", &t->concurrency},       {"rate", &t->rate},
+                 {"box_requests", &t->box.requests},     {"name_requests", &t->named.requests},
+                 {"box_tokens", &t->box.tokens},         {"name_tokens", &t->named.tokens},
+                 {"owner_tokens", &t->owner.tokens},     {"route_tokens", &t->whole.tokens},
+                 {"owner_requests", &t->owner.requests}, {"route_requests", &t->whole.requests}},
           money[] = {{"box_usd", &t->box.micro_usd},
+                     {"name_usd", &t->named.micro_usd},
                      {"owner_usd", &t->owner.micro_usd},
                      {"route_usd", &t->whole.micro_usd}};
         *ret_known = true;

@@ -19,8 +19,9 @@
  *   body_max       largest body, such as 32M
  *   concurrency    requests of one sandbox at once
  *   rate           requests of one sandbox a minute
- *   box_requests box_usd, owner_requests owner_usd, route_requests route_usd
- *                  budgets: of a sandbox for its life, of an owner and of the whole route for a day
+ *   box_requests box_tokens box_usd, name_..., owner_..., route_...
+ *                  budgets: of a sandbox for its life; of an owner's sandboxes of one name, of an
+ *                  owner, of the whole route for a day
  *   hosts          HOST, or a star and a domain: may be reached through the proxy as well (downloads)
  *   users          who may use it, "u1000|ann"; all by default; for others it does not exist
  *   roles          api|rag: roles of Paddock that may use it; such a route is for no user's sandboxes
@@ -39,7 +40,7 @@ enum route_redirect { ROUTE_REFUSE, ROUTE_FOLLOW, ROUTE_PASS };
 enum route_meter { ROUTE_UNMETERED, ROUTE_ANTHROPIC, ROUTE_OPENAI };
 
 struct route_limit {
-        uint64_t requests, micro_usd; /* 0: none */
+        uint64_t requests, micro_usd, tokens; /* 0: none */
 };
 struct route {
         char name[NAME_TEXT_MAX + 1];
@@ -54,7 +55,7 @@ struct route {
         enum route_redirect redirect;
         enum route_meter meter;
         uint64_t body_max, concurrency, rate;
-        struct route_limit box, owner, whole;
+        struct route_limit box, named, owner, whole;
 };
 struct routes {
         struct route list[ROUTES_MAX];

@@ -1,4 +1,4 @@
-/* account.c - the money of a request: reserved once the whole body is known, settled with its line in
+/* account.c - what a request uses, in tokens and money: reserved once the whole body is known, settled with its line in
  * the audit log, and found again there after a restart. */
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,21 +11,25 @@
 
 static struct budget_who who_of(const struct exchange *x)
 {
-        return (struct budget_who){&x->route, x->sandbox, x->owner, x->day};
+        return (struct budget_who){&x->route, x->sandbox, x->owner, x->day, x->name};
 }
 
 /* Before anything goes upstream: a vault that is killed under way finds it again. */
-static int note_reserve(struct exchange *x, uint64_t requests, uint64_t micro_usd, char why[80])
+static int note_reserve(struct exchange *x, const struct budget_sum *s, char why[80])
 {
         struct audit *a = x->all->audit;
         audit_begin(a, "reserve");
         audit_text(a, "sandbox", x->sandbox);
         audit_text(a, "owner", x->owner);
+        if (x->name[0])
+                audit_text(a, "name", x->name);
         audit_text(a, "route", x->route.name);
-        if (requests)
-                audit_number(a, "requests", requests);
-        if (micro_usd)
-                audit_number(a, "micro_usd", micro_usd);
+        if (s->requests)
+                audit_number(a, "requests", s->requests);
+        if (s->tokens) {
+                audit_number(a, "tokens", s->tokens);
+                audit_number(a, "micro_usd", s->micro_usd);
+        }
         if (audit_end(a) == 0)
                 return 0;
         snprintf(why, 80, "the audit log cannot be written");
@@ -34,8 +38,9 @@ static int note_reserve(struct exchange *x, uint64_t requests, uint64_t micro_us
 
 int account_begin(struct exchange *x, char why[80])
 {
+        static const struct budget_sum one = {.requests = 1};
         x->day = clock_wall_ms() / DAY_MS;
-        x->reserved = 0;
+        x->reserved = (struct budget_sum){0};
         x->reserved_all = false;
         struct budget_who w = who_of(x);
         if (x->route.rate && budget_rate(x->all->budgets, &w, clock_wall_ms() / 60000) < 0) {
@@ -44,41 +49,49 @@ int account_begin(struct exchange *x, char why[80])
         }
         if (!budget_limited(&x->route))
                 return 0;
-        int r = budget_take(x->all->budgets, &w, 1, 0, why);
-        return r < 0 ? r : note_reserve(x, 1, 0, why);
+        int r = budget_take(x->all->budgets, &w, &one, why);
+        return r < 0 ? r : note_reserve(x, &one, why);
+}
+
+static uint64_t tokens_of(const struct usage *u)
+{
+        return u->input + u->output + u->cache_write + u->cache_read;
 }
 
 int account_reserve(struct exchange *x, char why[80])
 {
         uint64_t tokens = x->request.max_tokens;
-        if (x->reserved_all || !budget_counts_money(&x->route))
+        if (x->reserved_all || !budget_counts_use(&x->route))
                 return 0;
         x->reserved_all = true;
         struct usage guess = {.input = x->relay.bytes_up / 4,
                               .output = tokens && tokens < OUTPUT_GUESS ? tokens : OUTPUT_GUESS};
-        uint64_t cost = price_of(x->all->prices, x->request.model, &guess);
+        struct budget_sum s = {.tokens = tokens_of(&guess),
+                               .micro_usd = price_of(x->all->prices, x->request.model, &guess)};
         struct budget_who w = who_of(x);
-        int r = budget_take(x->all->budgets, &w, 0, cost, why);
+        int r = budget_take(x->all->budgets, &w, &s, why);
         if (r < 0)
                 return r;
-        x->reserved = cost;
-        return note_reserve(x, 0, cost, why);
+        x->reserved = s;
+        return note_reserve(x, &s, why);
 }
 
-uint64_t account_settle(struct exchange *x)
+struct budget_sum account_settle(struct exchange *x)
 {
-        uint64_t cost = 0;
-        bool money = x->route.meter != ROUTE_UNMETERED && x->meters;
+        struct budget_sum used = {0};
+        bool counts = x->route.meter != ROUTE_UNMETERED && x->meters;
         /* A stream that was cut said nothing about its end: some eight bytes of it a token. */
         bool whole = x->relay.rsp_done;
-        if (money && !whole && x->usage.output < x->relay.bytes_down / 8)
+        if (counts && !whole && x->usage.output < x->relay.bytes_down / 8)
                 x->usage.output = x->relay.bytes_down / 8;
-        if (money)
-                cost = price_of(x->all->prices, x->request.model, &x->usage);
+        if (counts) {
+                used.tokens = tokens_of(&x->usage);
+                used.micro_usd = price_of(x->all->prices, x->request.model, &x->usage);
+        }
         struct budget_who w = who_of(x);
         if (budget_limited(&x->route))
-                budget_settle(x->all->budgets, &w, x->reserved, cost);
-        return cost;
+                budget_settle(x->all->budgets, &w, &x->reserved, &used);
+        return used;
 }
 
 /* ---- after a restart ---- */
@@ -124,13 +137,19 @@ static bool read_line(void *ctx, const char *p, size_t n)
         if (!r || !budget_limited(r))
                 return true;
         uint64_t day = str_starts(ts, past->today) ? past->day : 0;
-        struct budget_who w = {r, box, owner, day};
+        char name[64] = "";
+        field(line, "name", name, sizeof name);
+        struct budget_who w = {r, box, owner, day, name};
+        struct budget_sum told = {number(line, "requests"), number(line, "tokens"),
+                                  number(line, "micro_usd")};
         if (str_eq(kind, "reserve")) {
-                budget_add(past->all->budgets, &w, number(line, "requests"),
-                           number(line, "micro_usd"));
+                budget_add(past->all->budgets, &w, &told);
         } else if (str_eq(kind, "request")) {
-                budget_settle(past->all->budgets, &w, number(line, "reserved"),
-                              number(line, "micro_usd"));
+                struct budget_sum reserved = {0, number(line, "reserved_tokens"),
+                                              number(line, "reserved")};
+                told.tokens = number(line, "input") + number(line, "output") +
+                              number(line, "cache_write") + number(line, "cache_read");
+                budget_settle(past->all->budgets, &w, &reserved, &told);
         }
         return true;
 }

@@ -35,6 +35,7 @@ static bool is_for_sandbox(struct exchange *x, const struct route *r)
 {
         const struct vbox *b = vbox_find(x->all->boxes, x->sandbox);
         snprintf(x->owner, sizeof x->owner, "%s", b ? b->owner : "");
+        snprintf(x->name, sizeof x->name, "%s", b ? policy_name(b->policy) : "");
         return b && policy_has_route(b->policy, r->name) && route_is_for(r, b->owner);
 }
 

@@ -25,6 +25,8 @@ void exchange_record(struct exchange *x)
         audit_text(a, "owner", x->owner);
         if (b && policy_labels(b->policy)[0])
                 audit_text(a, "labels", policy_labels(b->policy));
+        if (x->name[0])
+                audit_text(a, "name", x->name);
         audit_text(a, "route", x->route.name);
         audit_text(a, "method", x->method);
         audit_text(a, "path", x->path);
@@ -36,11 +38,15 @@ void exchange_record(struct exchange *x)
                 audit_number(a, "first_us", x->first_us - x->began_us);
         if (x->scans && x->request.model[0])
                 audit_text(a, "model", x->request.model);
-        uint64_t cost = x->route.name[0] ? account_settle(x) : 0;
-        if (x->reserved)
-                audit_number(a, "reserved", x->reserved);
+        struct budget_sum used = {0};
+        if (x->route.name[0])
+                used = account_settle(x);
+        if (x->reserved.tokens) {
+                audit_number(a, "reserved", x->reserved.micro_usd);
+                audit_number(a, "reserved_tokens", x->reserved.tokens);
+        }
         if (x->meters) {
-                audit_number(a, "micro_usd", cost);
+                audit_number(a, "micro_usd", used.micro_usd);
                 audit_number(a, "input", x->usage.input);
                 audit_number(a, "output", x->usage.output);
                 audit_number(a, "cache_write", x->usage.cache_write);
@@ -115,7 +121,7 @@ static void on_request(void *ctx, const struct h1_head *h)
         x->began_us = clock_boot_us();
         x->verdict = NULL;
         x->scans = x->meters = x->spent = false;
-        x->reserved = 0;
+        x->reserved = (struct budget_sum){0};
         x->relay.bytes_up = x->relay.bytes_down = 0;
         redirect_forget(x);
         int status = decide_request(x, h, &err);

@@ -14,7 +14,7 @@ struct exchange {
         struct exchange *next;
         char sandbox[ID_TEXT_LEN + 1];  /* or "role:NAME" */
         char opened[NAME_TEXT_MAX + 1]; /* of a role: the one route; "": of a sandbox */
-        char owner[NAME_TEXT_MAX + 1];
+        char owner[NAME_TEXT_MAX + 1], name[NAME_TEXT_MAX + 1];
         struct relay relay;
         /* of the current request */
         bool busy;          /* counted, and to be recorded */
@@ -26,10 +26,11 @@ struct exchange {
         bool reused; /* its connection served another request before */
         unsigned hops, status;
         uint64_t began_us, first_us;
-        uint64_t day, reserved;
-        bool reserved_all;  /* the reservation for this request was made */
-        bool spent;         /* refused because a budget is used up */
-        bool scans, meters; /* the body is looked at; usage is read */
+        uint64_t day;
+        struct budget_sum reserved; /* tokens and money */
+        bool reserved_all;          /* the reservation for this request was made */
+        bool spent;                 /* refused because a budget is used up */
+        bool scans, meters;         /* the body is looked at; usage is read */
         struct request request;
         struct usage usage;
         const char *verdict; /* "allowed", or why not */
@@ -52,6 +53,6 @@ void redirect_forget(struct exchange *x);
 /* account.c: -EDQUOT and the like with the sentence. */
 MUST_CHECK int account_begin(struct exchange *x, char why[80]);
 MUST_CHECK int account_reserve(struct exchange *x, char why[80]);
-uint64_t account_settle(struct exchange *x); /* what it cost, in micro-dollars */
+struct budget_sum account_settle(struct exchange *x); /* what it used */
 /* exchange.c */
 void exchange_record(struct exchange *x);

@@ -13,6 +13,7 @@ struct policy {
         struct policy_rule *rules;
         char routes[ROUTES_MAX][NAME_TEXT_MAX + 1];
         char labels[LABELS_TEXT_MAX];
+        char name[NAME_TEXT_MAX + 1], by[NAME_TEXT_MAX + 1];
 };
 
 static char lower(char c)
@@ -185,6 +186,16 @@ static int add_label(struct policy *p, const char *value, struct err *err)
         return 0;
 }
 
+static int add_word(char to[NAME_TEXT_MAX + 1], const char *value, struct err *err)
+{
+        for (const char *s = value; *s; s++)
+                if ((unsigned char)*s < 0x20 || *s == 0x7f)
+                        return err_set(err, -EINVAL, "a control character in a name");
+        if (str_copy(to, NAME_TEXT_MAX + 1, value) < 0)
+                return err_set(err, -EINVAL, "'%.64s' is too long for a name", value);
+        return 0;
+}
+
 static int add_line(struct policy *p, char *line, struct err *err)
 {
         char *value = strchr(line, ' ');
@@ -198,6 +209,10 @@ static int add_line(struct policy *p, char *line, struct err *err)
                 return add_route(p, value, err);
         if (value && str_eq(line, "label"))
                 return add_label(p, value, err);
+        if (value && str_eq(line, "name"))
+                return add_word(p->name, value, err);
+        if (value && str_eq(line, "by"))
+                return add_word(p->by, value, err);
         return err_set(err, -EINVAL, "'%.64s' is not a line of a policy", line);
 }
 
@@ -245,4 +260,14 @@ bool policy_has_route(const struct policy *p, const char *name)
 const char *policy_labels(const struct policy *p)
 {
         return p->labels;
+}
+
+const char *policy_name(const struct policy *p)
+{
+        return p->name;
+}
+
+const char *policy_by(const struct policy *p)
+{
+        return p->by;
 }

@@ -33,6 +33,8 @@ bool policy_allows(const struct policy *p, const char *host, bool literal, uint3
 bool policy_has_route(const struct policy *p, const char *name);
 /* "k=v k=v", "" without labels. */
 const char *policy_labels(const struct policy *p);
+const char *policy_name(const struct policy *p); /* of the sandbox; "" without one */
+const char *policy_by(const struct policy *p);   /* who has set it; "" when it is not said */
 
 /* Lower case, no final dot; or an address as inet_ntop writes it (*ret_literal). -EINVAL: what is
  * neither, among it every way to write an address that only some programs understand. */

@@ -26,13 +26,15 @@ struct vault {
 };
 
 /* Every control action, and its outcome. */
-static void note(struct vault *v, const char *verb, const char *object, const char *sandbox,
-                 bool done)
+static void note_by(struct vault *v, const char *by, const char *verb, const char *object,
+                    const char *sandbox, bool done)
 {
         log_info("vault.control", kv("verb", verb), kv("object", object), kv("done", done));
         if (!v->audit)
                 return;
         audit_begin(v->audit, "control");
+        if (*by)
+                audit_text(v->audit, "principal", by);
         audit_text(v->audit, "verb", verb);
         audit_text(v->audit, "object", object);
         if (*sandbox)
@@ -40,6 +42,12 @@ static void note(struct vault *v, const char *verb, const char *object, const ch
         audit_text(v->audit, "outcome", done ? "done" : "refused");
         if (audit_end(v->audit) < 0)
                 log_error("audit.lost", kv("verb", verb));
+}
+
+static void note(struct vault *v, const char *verb, const char *object, const char *sandbox,
+                 bool done)
+{
+        note_by(v, "", verb, object, sandbox, done);
 }
 
 static void on_status(void *ctx, struct peer_request *rq, const void *req UNUSED, int *fds UNUSED,
@@ -90,8 +98,9 @@ static void on_add(void *ctx, struct peer_request *rq, const void *req, int *fds
         const struct vault_sandbox *s = req;
         struct err err = {0};
         int r = vboxes_add(&v->boxes, s, &err);
+        const struct vbox *b = vbox_find(&v->boxes, s->id);
         if (r != 0)
-                note(v, "policy.set", s->owner, s->id, r > 0);
+                note_by(v, b ? policy_by(b->policy) : "", "policy.set", s->owner, s->id, r > 0);
         if (r < 0) {
                 peer_fail_err(rq, &err);
                 return;

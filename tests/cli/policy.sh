@@ -56,7 +56,8 @@ for role in vault gate launch; do
         wait_until 10 sh -c "p() { '$paddock' \"\$@\"; }; p status --json | jq -e --arg p $pid '.roles[] | select(.role == \"$role\" and .state == \"ready\" and (.pid | tostring) != \$p)' >/dev/null"
         is "it holds when $role dies" "$(x "NO_PROXY= no_proxy= $code $url/a; $code --noproxy '*' http://127.0.0.1:3128/plain/a")" 403200
 done
-has "the audit log has it" "$(p audit --json)" '"verb":"policy.set"'
+is "the audit log has it, and who did it" "$(p audit --json | jq -r 'select(.verb == "policy.set") | .principal' | sort -u)" \
+        "$(p audit --json | jq -r 'select(.kind == "request") | .owner' | sort -u)"
 check "nothing at all" p policy set box
 is "is nothing" "$(x "NO_PROXY= no_proxy= $code $url/a; $code --noproxy '*' http://127.0.0.1:3128/plain/a")" 403404
 has "a policy that is not understood is refused" "$(p policy set box --allow a..b 2>&1)" "a..b"

@@ -23,6 +23,7 @@ routes:
     - pass upstream=https://localhost:$port allow=GET:/* redirect=pass
     - few upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages box_requests=2
     - dear upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages owner_usd=0.0035
+    - tokens upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages name_tokens=520
     - broken upstream=https://127.0.0.1:$port allow=GET:/*
 YAML
 start_server --config "$dir/c.yaml"
@@ -100,7 +101,11 @@ is "an owner has so much a day" "$(box dear "$(ask dear); $(ask dear)" | awk '{p
 spent=$(box dear "$(ask dear) -D -")
 has "it says so as the API would" "$spent" billing_error
 has "and that asking again is of no use" "$spent" "x-should-retry: false"
+named() { p run --name agent --route tokens -- sh -c "$(ask tokens)" | awk '{print $NF}'; }
+is "sandboxes of one name have so many tokens a day" "$(named) $(named)" "200 429"
 kill -9 "$(role_pid vault)"
+is "behind a restart too" "$(named)" 429
+is "another name has its own" "$(p run --name other --route tokens -- sh -c "$(ask tokens)" | awk '{print $NF}')" 200
 is "spent is spent behind a restart" "$(box dear "$(ask dear)" | awk '{print $NF}')" 429
 
 # Connections are kept; a body of some size goes up and comes down whole.

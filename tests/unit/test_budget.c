@@ -9,14 +9,15 @@ static char why[80];
 static int take(const struct route *r, const char *box, const char *owner, uint64_t day,
                 uint64_t usd)
 {
-        struct budget_who w = {r, box, owner, day};
-        return budget_take(&b, &w, 1, usd, why);
+        struct budget_who w = {r, box, owner, day, ""};
+        struct budget_sum more = {1, 0, usd};
+        return budget_take(&b, &w, &more, why);
 }
 
 TEST(each_scope_has_its_own_limit)
 {
         static const struct route r = {
-                .name = "x", .box = {2, 0}, .owner = {3, 0}, .whole = {4, 0}};
+                .name = "x", .box = {2, 0, 0}, .owner = {3, 0, 0}, .whole = {4, 0, 0}};
         CHECK_INT(take(&r, "a", "ann", 1, 0), ==, 0);
         CHECK_INT(take(&r, "a", "ann", 1, 0), ==, 0);
         CHECK_INT(take(&r, "a", "ann", 1, 0), ==, -EDQUOT);
@@ -34,21 +35,55 @@ TEST(each_scope_has_its_own_limit)
 
 TEST(reservations_hold_and_are_settled)
 {
-        static const struct route r = {.name = "x", .owner = {0, 1000}};
-        struct budget_who w = {&r, "a", "ann", 1};
+        static const struct route r = {.name = "x", .owner = {0, 1000, 0}};
+        struct budget_who w = {&r, "a", "ann", 1, ""};
         CHECK_INT(take(&r, "a", "ann", 1, 600), ==, 0);
         CHECK_INT(take(&r, "b", "ann", 1, 600), ==, -EDQUOT); /* while the first is open */
-        budget_settle(&b, &w, 600, 100);
+        budget_settle(&b, &w, &(struct budget_sum){0, 0, 600}, &(struct budget_sum){0, 0, 100});
         CHECK_INT(take(&r, "b", "ann", 1, 600), ==, 0);
-        budget_settle(&b, &w, 600, 5000); /* it cost more than was guessed */
+        budget_settle(&b, &w, &(struct budget_sum){0, 0, 600},
+                      &(struct budget_sum){0, 0, 5000}); /* it cost more than was guessed */
         CHECK_INT(take(&r, "b", "ann", 1, 0), ==, -EDQUOT);
+        budgets_done(&b);
+}
+
+TEST(sandboxes_of_one_name_and_owner_share_a_day)
+{
+        static const struct route r = {
+                .name = "x", .meter = ROUTE_OPENAI, .named = {0, 0, 100}, .box = {0, 0, 90}};
+        struct budget_who one = {&r, "a", "ann", 1, "agent"}, two = {&r, "b", "ann", 1, "agent"},
+                          other = {&r, "c", "bob", 1, "agent"}, nameless = {&r, "d", "ann", 1, ""};
+        struct budget_sum sixty = {1, 60, 0}, forty = {1, 40, 0};
+        CHECK(budget_limited(&r) && budget_counts_use(&r));
+        CHECK_INT(budget_take(&b, &one, &sixty, why), ==, 0);
+        CHECK_INT(budget_take(&b, &two, &sixty, why), ==, -EDQUOT);
+        CHECK_CONTAINS(why, "its name");
+        CHECK_INT(budget_take(&b, &two, &forty, why), ==, 0);
+        CHECK_INT(budget_take(&b, &other, &sixty, why), ==, 0); /* another owner's */
+        CHECK_INT(budget_take(&b, &nameless, &sixty, why), ==, 0);
+        CHECK_INT(budget_take(&b, &nameless, &forty, why), ==, -EDQUOT);
+        CHECK_CONTAINS(why, "this sandbox");
+        budget_settle(&b, &one, &sixty, &(struct budget_sum){0, 10, 0});
+        CHECK_INT(budget_take(&b, &two, &forty, why), ==, 0);
+        budgets_done(&b);
+}
+
+TEST(many_are_found_again)
+{
+        static const struct route r = {.name = "x", .box = {2, 0, 0}};
+        char id[16];
+        for (int round = 0; round < 3; round++)
+                for (int i = 0; i < 20000; i++) {
+                        snprintf(id, sizeof id, "box%d", i);
+                        CHECK_INT(take(&r, id, "ann", 1, 0), ==, round < 2 ? 0 : -EDQUOT);
+                }
         budgets_done(&b);
 }
 
 TEST(a_rate_is_of_one_minute)
 {
         static const struct route r = {.name = "x", .rate = 2};
-        struct budget_who w = {&r, "a", "ann", 1}, other = {&r, "b", "ann", 1};
+        struct budget_who w = {&r, "a", "ann", 1, ""}, other = {&r, "b", "ann", 1, ""};
         CHECK_INT(budget_rate(&b, &w, 7), ==, 0);
         CHECK_INT(budget_rate(&b, &w, 7), ==, 0);
         CHECK_INT(budget_rate(&b, &w, 7), ==, -EAGAIN);
