@@ -66,6 +66,12 @@ void volumes_get(struct call *c);
 void volumes_post(struct call *c);
 void volume_delete(struct call *c);
 json_t *volume_object(const struct volume *v);
+/* launch makes the files of a volume whose row is there; v->quota_bytes 0: without a quota. fn calls
+ * volume_made with the answer before anything else. */
+void volume_make(struct peer *launch, const struct volume *v, peer_answer_fn fn, void *ctx);
+/* Stores what holds the quota. 0, or the failure of launch or of the store in *err. */
+MUST_CHECK int volume_made(struct api *a, struct volume *v, const struct peer_answer *answer,
+                           struct err *err);
 void volumes_rag_up(struct api *a); /* the indexes of volumes that went while it was away */
 /* volume_copy.c */
 void volume_snapshot(struct call *c);

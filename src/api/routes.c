@@ -190,7 +190,9 @@ FIELDS(stream_query, U64("offset", false, "Of the output."),
        U64("stdin_offset", false, "Number of the first byte of stdin that will be sent."));
 
 FIELDS(volume, STR("id", true, NULL), STR("name", true, NULL), STR("owner", true, NULL),
-       U64("created_ms", true, NULL));
+       U64("created_ms", true, NULL), U64("quota_bytes", true, "0: none"),
+       STR("quota", true, "What holds it: project, loop, or watched (best effort)."));
+FIELDS(volume_new, STR("name", true, NULL), U64("quota_bytes", false, "At least 16 MiB."));
 FIELDS(restore_from, STR("from", true, "The name of a volume, a snapshot or any."));
 FIELDS(volumes, LIST("volumes", true, volume, NULL));
 FIELDS(file, STR("path", true, NULL), U64("size_bytes", true, NULL), U64("mtime_ms", true, NULL));
@@ -376,7 +378,7 @@ const struct route routes[] = {
 
         {"GET", "/v1/volumes", SCOPE_MEMBER, volumes_get, "The caller's volumes.", .status = 200,
          .answer = volumes},
-        {"POST", "/v1/volumes", SCOPE_MEMBER, volumes_post, "Makes a volume.", .body = named,
+        {"POST", "/v1/volumes", SCOPE_MEMBER, volumes_post, "Makes a volume.", .body = volume_new,
          .status = 201, .answer = volume},
         {"DELETE", "/v1/volumes/{name}", SCOPE_MEMBER, volume_delete,
          "Removes a volume with all its files.", .status = 200, .answer = named},

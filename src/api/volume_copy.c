@@ -78,12 +78,13 @@ static void copy(void *ctx)
 static void on_made(void *ctx, const struct peer_answer *a)
 {
         struct copying *m = ctx;
-        if (a->status == 0) {
+        struct err err = {0};
+        if (volume_made(m->c->api, &m->to, a, &err) == 0) {
                 copy(m);
                 return;
         }
         unmake(m);
-        call_fail_err(m->c, a->err);
+        call_fail_err(m->c, &err);
         over(m);
 }
 
@@ -100,7 +101,6 @@ void volume_snapshot(struct call *c)
 {
         char name[NAME_TEXT_MAX + 1];
         struct volume from, to;
-        struct launch_id id = {0};
         struct err err = {0};
         if (!volume_of_call(c, call_param(c, "name"), &from) || !read_name(c, "name", name))
                 return;
@@ -112,9 +112,9 @@ void volume_snapshot(struct call *c)
                 return;
         }
         struct copying *m = xcalloc(1, sizeof *m);
+        to.quota_bytes = from.quota_bytes;
         *m = (struct copying){call_ref(c), from, to, true, 0};
-        memcpy(id.id, to.id, sizeof id.id);
-        peer_call(launch, LAUNCH_VOLUME_CREATE, &id, NULL, 0, on_made, m);
+        volume_make(launch, &m->to, on_made, m);
 }
 
 void volume_restore(struct call *c)

@@ -10,8 +10,9 @@
 
 json_t *volume_object(const struct volume *v)
 {
-        return json_pack("{s:s,s:s,s:s,s:I}", "id", v->id, "name", v->name, "owner", v->owner_name,
-                         "created_ms", (json_int_t)v->created_ms);
+        return json_pack("{s:s,s:s,s:s,s:I,s:I,s:s}", "id", v->id, "name", v->name, "owner",
+                         v->owner_name, "created_ms", (json_int_t)v->created_ms, "quota_bytes",
+                         (json_int_t)v->quota_bytes, "quota", v->quota);
 }
 
 static void add_volume(void *ctx, const struct volume *v)
@@ -95,12 +96,37 @@ struct making {
         struct volume v;
 };
 
+void volume_make(struct peer *launch, const struct volume *v, peer_answer_fn fn, void *ctx)
+{
+        struct launch_volume_quota quota = {.bytes = v->quota_bytes};
+        struct launch_id id = {0};
+        memcpy(id.id, v->id, sizeof id.id);
+        memcpy(quota.id, v->id, sizeof quota.id);
+        if (v->quota_bytes)
+                peer_call(launch, LAUNCH_VOLUME_QUOTA, &quota, NULL, 0, fn, ctx);
+        else
+                peer_call(launch, LAUNCH_VOLUME_CREATE, &id, NULL, 0, fn, ctx);
+}
+
+int volume_made(struct api *a, struct volume *v, const struct peer_answer *answer, struct err *err)
+{
+        if (answer->status < 0) {
+                *err = *answer->err;
+                return answer->status;
+        }
+        if (!v->quota_bytes)
+                return 0;
+        const struct launch_volume_made *made = answer->rep;
+        return volumes_set_quota(a->db, v, v->quota_bytes, made->quota, err);
+}
+
 static void on_made(void *ctx, const struct peer_answer *a)
 {
         struct making *m = ctx;
-        if (a->status < 0) {
+        struct err err = {0};
+        if (volume_made(m->c->api, &m->v, a, &err) < 0) {
                 (void)!volumes_delete(m->c->api->db, m->v.id, NULL);
-                call_fail_err(m->c, a->err);
+                call_fail_err(m->c, &err);
         } else if (m->c->rq) {
                 call_json(m->c, 201, volume_object(&m->v));
         }
@@ -108,7 +134,7 @@ static void on_made(void *ctx, const struct peer_answer *a)
         free(m);
 }
 
-static void make(struct call *c, const char *name)
+static void make(struct call *c, const char *name, uint64_t quota_bytes)
 {
         struct making *m = xcalloc(1, sizeof *m);
         struct err err = {0};
@@ -120,20 +146,22 @@ static void make(struct call *c, const char *name)
                 free(m);
                 return;
         }
-        struct launch_id id = {0};
-        memcpy(id.id, m->v.id, sizeof id.id);
+        m->v.quota_bytes = quota_bytes;
         m->c = call_ref(c);
-        peer_call(launch, LAUNCH_VOLUME_CREATE, &id, NULL, 0, on_made, m);
+        volume_make(launch, &m->v, on_made, m);
 }
 
 void volumes_post(struct call *c)
 {
         char name[NAME_TEXT_MAX + 1];
+        uint64_t quota = 0;
         struct err err = {0};
-        if (json_read_str(c->body, "name", JSON_REQUIRED, name, sizeof name, &err) < 0)
+        if (json_read_str(c->body, "name", JSON_REQUIRED, name, sizeof name, &err) < 0 ||
+            json_read_u64(c->body, "quota_bytes", JSON_OPTIONAL, VOLUME_QUOTA_MIN, BOX_BYTES_MAX,
+                          &quota, &err) < 0)
                 call_fail_err(c, &err);
         else
-                make(c, name);
+                make(c, name, quota);
 }
 
 /* ---- removing: the folder, then the row and the index ---- */

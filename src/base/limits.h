@@ -31,6 +31,7 @@
 #define BOX_CPU_MAX      1024000       /* 1024 cores */
 #define BOX_WALL_MS_MAX  (30ull * 86400000) /* thirty days */
 #define BOX_VOLUMES_MAX  16                 /* mounts of one sandbox */
+#define VOLUME_QUOTA_MIN (16ull << 20)      /* a file system of its own with its journal */
 #define BOX_TMPFS_MAX    (512ull << 20)     /* of disk that is memory; more lies on disk */
 #define BOX_LAYERS_MAX   64    /* of one image: an overlay takes 500, a recipe has some ten */
 #define BOX_POLICY_MAX   16384 /* text for vault; with all else it fits one message */

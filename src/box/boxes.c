@@ -184,6 +184,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
         HANDLER(asker, exec_list)                                                                  \
         HANDLER(asker, volume_create)                                                              \
         HANDLER(asker, volume_remove)                                                              \
+        HANDLER(asker, volume_quota)                                                               \
         HANDLER(asker, volume_copy)                                                                \
         HANDLER(asker, layer_have)                                                                 \
         HANDLER(asker, layer_list)                                                                 \
@@ -208,6 +209,7 @@ static void on_volume_remove(struct boxes *all, const char *asker UNUSED, struct
                 {LAUNCH_POLICY, asker##_policy},                                                   \
                 {LAUNCH_VOLUME_CREATE, asker##_volume_create},                                     \
                 {LAUNCH_VOLUME_REMOVE, asker##_volume_remove},                                     \
+                {LAUNCH_VOLUME_QUOTA, asker##_volume_quota},                                       \
                 {LAUNCH_VOLUME_COPY, asker##_volume_copy},                                         \
                 {LAUNCH_LAYER_HAVE, asker##_layer_have},                                           \
                 {LAUNCH_LAYER_LIST, asker##_layer_list},                                           \

@@ -1,4 +1,5 @@
-/* disk_watch.c - the disk limit of upper layers that are plain directories: measured each second by a
+/* disk_watch.c - the disk limit of upper layers that are plain directories, and the quota of volumes
+ * that only watching holds: measured each second by a
  * helper, and whoever holds more is ended with the reason `disk`. Best effort, and the enforcement
  * record says so: within that second more can be written. */
 #include "base/fd.h"
@@ -8,6 +9,7 @@
 #include "box/box.h"
 #include "box/helper.h"
 #include "box/image.h"
+#include "box/quota.h"
 #include "box/tree.h"
 #include <stdio.h>
 
@@ -15,18 +17,19 @@
 
 struct looking {
         struct boxes *all;
-        int uppers;
+        int uppers, volumes;
         size_t n;
         struct {
-                char id[ID_TEXT_LEN + 1];
+                char id[ID_TEXT_LEN + 1];     /* of the sandbox */
+                char volume[ID_TEXT_LEN + 1]; /* "" its upper layer */
                 uint64_t most;
-        } boxes[];
+        } places[];
 };
 
 static bool is_watched(const struct box *b)
 {
-        return b->j.watched && b->j.stage == JOURNAL_RUNNING && !b->failed &&
-               b->j.stop_reason != BOX_DISK;
+        return (b->j.watched || b->j.watched_volumes) && b->j.stage == JOURNAL_RUNNING &&
+               !b->failed && b->j.stop_reason != BOX_DISK;
 }
 
 /* In the helper. What cannot be measured (too deep, too many files) is too much. */
@@ -35,10 +38,12 @@ static int measure(void *ctx, struct err *err)
         struct looking *l = ctx;
         for (size_t i = 0; i < l->n; i++) {
                 struct tree_tally t = {0};
-                auto_close int dir = dir_open_at(l->uppers, l->boxes[i].id);
+                const char *volume = l->places[i].volume;
+                auto_close int dir = *volume ? dir_open_at(l->volumes, volume)
+                                             : dir_open_at(l->uppers, l->places[i].id);
                 int r = dir < 0 ? 0 : tree_measure(dir, &t, NULL);
-                if (r == -ELOOP || r == -E2BIG || t.bytes > l->boxes[i].most)
-                        return err_set(err, -EDQUOT, "%s", l->boxes[i].id);
+                if (r == -ELOOP || r == -E2BIG || t.bytes > l->places[i].most)
+                        return err_set(err, -EDQUOT, "%s", l->places[i].id);
         }
         return 0;
 }
@@ -62,6 +67,24 @@ static void measured(void *ctx, int status, const struct err *err)
         box_watch_disk(all);
 }
 
+static void add_place(struct looking *l, const struct box *b, const char *volume, uint64_t most)
+{
+        memcpy(l->places[l->n].id, b->j.result.id, sizeof l->places[0].id);
+        snprintf(l->places[l->n].volume, sizeof l->places[0].volume, "%s", volume);
+        l->places[l->n++].most = most;
+}
+
+static void add_places(struct looking *l, const struct box *b)
+{
+        struct quota q;
+        if (b->j.watched)
+                add_place(l, b, "", b->j.disk_bytes);
+        for (uint32_t i = 0; i < b->j.n_volumes; i++)
+                if (b->j.watched_volumes >> i & 1 &&
+                    quota_get(b->all->c.host, b->j.volumes[i].id, &q, NULL) == 0 && q.kind)
+                        add_place(l, b, b->j.volumes[i].id, q.bytes);
+}
+
 static void look(void *ctx)
 {
         struct boxes *all = ctx;
@@ -69,18 +92,17 @@ static void look(void *ctx)
         size_t n = 0;
         all->disk_timer = NULL;
         for (struct box *b = all->first; b; b = b->next)
-                n += is_watched(b);
-        struct looking *l = xcalloc(1, sizeof *l + n * sizeof l->boxes[0]);
+                n += is_watched(b) ? 1 + b->j.n_volumes : 0;
+        struct looking *l = xcalloc(1, sizeof *l + n * sizeof l->places[0]);
         l->all = all;
         l->uppers = all->c.host->uppers;
-        for (struct box *b = all->first; b; b = b->next) {
-                if (!is_watched(b))
-                        continue;
-                memcpy(l->boxes[l->n].id, b->j.result.id, sizeof l->boxes[0].id);
-                l->boxes[l->n++].most = b->j.disk_bytes;
-        }
+        l->volumes = all->c.host->volumes;
+        for (struct box *b = all->first; b; b = b->next)
+                if (is_watched(b))
+                        add_places(l, b);
+        int open[] = {l->uppers, l->volumes};
         all->measuring = true;
-        if (helper_start(all->c.loop, &l->uppers, 1, measure, measured, l, &err) == 0)
+        if (helper_start(all->c.loop, open, ARRAY_LEN(open), measure, measured, l, &err) == 0)
                 return;
         all->measuring = false;
         free(l);

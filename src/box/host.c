@@ -6,6 +6,7 @@
 #include "box/etc.h"
 #include "box/image.h"
 #include "box/programs.h"
+#include "box/quota.h"
 #include "box/runsc.h"
 #include "box/spec.h"
 #include "box/volume.h"
@@ -33,7 +34,6 @@ static int open_dirs(struct box_host *h, struct err *err)
         h->boxes = dir_open_at(h->state, "boxes");
         if (h->volumes < 0 || h->boxes < 0)
                 return err_sys(err, -EIO, "state directory");
-        volume_copy_drop(h, NULL);
         return 0;
 }
 
@@ -206,7 +206,7 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
         CLEANUP(host_freep) struct box_host *h = xcalloc(1, sizeof *h);
         h->state = h->volumes = h->boxes = h->tree = h->etc = h->init = -1;
         h->usr = h->empty = h->files = h->own_mnt = h->own_uts = -1;
-        h->layers = h->uppers = h->frames = h->stage = h->ca = -1;
+        h->layers = h->uppers = h->frames = h->stage = h->ca = h->quotas = -1;
         for (size_t i = 0; i < PROGRAMS_N; i++)
                 h->programs[i] = -1;
         for (size_t i = 0; i < SLOTS; i++)
@@ -231,6 +231,10 @@ int host_new(const struct host_options *o, struct box_host **ret, struct err *er
                 r = make_trees(h, err);
         if (r == 0)
                 r = images_open(h, err);
+        if (r == 0)
+                r = quotas_open(h, err);
+        if (r == 0)
+                volume_copy_drop(h, NULL);
         h->facts.ca = h->ca >= 0;
         if (r == 0)
                 r = programs_copy(h->tree, o->libexec, h->programs, &h->files, err);
@@ -252,9 +256,9 @@ void host_free(struct box_host *h)
                 return;
         if (h->tree >= 0)
                 mount_detach(h->state, "tree");
-        int *fds[] = {&h->state, &h->volumes, &h->boxes,   &h->tree,   &h->etc,    &h->usr,
-                      &h->empty, &h->init,    &h->layers,  &h->uppers, &h->frames, &h->stage,
-                      &h->files, &h->ca,      &h->own_mnt, &h->own_uts};
+        int *fds[] = {&h->state,  &h->volumes, &h->boxes,  &h->tree,    &h->etc,    &h->usr,
+                      &h->empty,  &h->init,    &h->layers, &h->uppers,  &h->frames, &h->stage,
+                      &h->quotas, &h->files,   &h->ca,     &h->own_mnt, &h->own_uts};
         for (size_t i = 0; i < ARRAY_LEN(fds); i++)
                 closep(fds[i]);
         for (size_t i = 0; i < PROGRAMS_N; i++)

@@ -29,6 +29,7 @@ struct box_host {
         uint32_t n_ranges;    /* how many sandboxes have 65536 of them each: the first slots; 0 */
         int state;            /* the state directory as seen from our namespace */
         int volumes, boxes;   /* below it */
+        int quotas;           /* below it: quota.h */
         int layers, uppers;   /* below it: image layers; upper layers on disk */
         int frames;           /* below it: the lowest and the topmost layer of every image */
         int stage;            /* see os/overlay.h; -1: this kernel needs none */

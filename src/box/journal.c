@@ -55,6 +55,7 @@ static const struct wire_field fields[] = {WIRE_U32(J, stage),
                                            WIRE_U32(J, runsc),
                                            WIRE_LIST(J, gpus, n_gpus, &gpu_type),
                                            WIRE_U64(J, disk_bytes),
+                                           WIRE_U32(J, watched_volumes),
                                            WIRE_U32(J, watched),
                                            WIRE_U32(J, plain),
                                            WIRE_END};

@@ -29,7 +29,8 @@ struct journal {
         struct launch_exec_result execs[BOX_EXECS_MAX];
         uint32_t n_layers;
         struct launch_layer layers[BOX_LAYERS_MAX]; /* in use while it runs */
-        uint32_t watched;                           /* 1: its disk limit is only watched */
+        uint32_t watched_volumes; /* a bit for each of volumes whose quota is only watched */
+        uint32_t watched;         /* 1: its disk limit is only watched */
         uint32_t plain; /* 1: it has no upper layer, what it writes lies in its root's tmpfs */
         uint32_t runsc; /* 1: its driver */
         uint32_t n_gpus;

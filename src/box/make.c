@@ -7,6 +7,7 @@
 #include "box/ids.h"
 #include "box/image.h"
 #include "box/pool.h"
+#include "box/quota.h"
 #include "box/runsc.h"
 #include "box/spec.h"
 #include "box/template.h"
@@ -182,6 +183,18 @@ static void note_gpus(struct box *b, const struct launch_spec *spec)
         }
 }
 
+/* Our own program `files` is left alone: it is also what frees room. */
+static void note_quotas(struct box *b, const struct launch_spec *spec)
+{
+        struct quota q;
+        b->j.watched_volumes = 0;
+        for (uint32_t i = 0; i < spec->n_mounts && spec->profile != BOX_FILES; i++)
+                if (!spec->mounts[i].read_only &&
+                    quota_get(b->all->c.host, spec->mounts[i].volume, &q, NULL) == 0 &&
+                    q.kind == QUOTA_WATCHED)
+                        b->j.watched_volumes |= 1u << i;
+}
+
 static void prepare(struct box *b, const char *asker, const struct launch_spec *spec)
 {
         struct journal *j = &b->j;
@@ -193,6 +206,7 @@ static void prepare(struct box *b, const char *asker, const struct launch_spec *
         j->n_volumes = spec->n_mounts;
         for (uint32_t i = 0; i < spec->n_mounts; i++)
                 memcpy(j->volumes[i].id, spec->mounts[i].volume, sizeof j->volumes[i].id);
+        note_quotas(b, spec);
         j->init_version = init_link.version;
         b->tty = spec->tty;
         j->n_layers = spec->n_layers;

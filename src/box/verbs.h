@@ -20,4 +20,5 @@ BOX_VERB(exec);
 BOX_VERB(exec_signal);
 BOX_VERB(exec_forget);
 BOX_VERB(exec_list);
-BOX_VERB(volume_copy); /* volume_copy.c */
+BOX_VERB(volume_quota); /* volume_quota.c */
+BOX_VERB(volume_copy);  /* volume_copy.c */

@@ -1,6 +1,7 @@
 #include "box/volume.h"
 #include "base/fd.h"
 #include "base/id.h"
+#include "box/quota.h"
 #include "box/spec.h"
 #include "os/mount.h"
 #include "os/ns.h"
@@ -34,6 +35,7 @@ int volume_remove(struct box_host *h, const char *id, struct err *err)
                 return err_sys(err, to, "state directory");
         if (renameat(h->volumes, id, to, id) < 0 && errno != ENOENT)
                 return err_sys(err, -errno, "volume %s", id);
+        quota_drop(h, id);
         return 0;
 }
 
@@ -67,7 +69,11 @@ int slot_mount(struct box_host *h, int dir, uint32_t slot, int attrs, struct err
 
 int volume_mount(struct box_host *h, const struct launch_mount *m, uint32_t slot, struct err *err)
 {
-        auto_close int volume = dir_open_beneath(h->volumes, m->volume);
+        const char *name;
+        auto_close int parent = quota_parent(h, m->volume, &name, err);
+        if (parent < 0)
+                return parent;
+        auto_close int volume = dir_open_beneath(parent, name);
         if (volume < 0)
                 return err_sys(err, volume, "volume");
         auto_close int dir = dir_open_beneath(volume, m->subpath);

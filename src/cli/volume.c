@@ -1,4 +1,5 @@
 #include "cli/simple.h"
+#include "base/limits.h"
 #include "cli/upload.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -7,16 +8,20 @@
 
 static void print_volumes(const json_t *answer)
 {
-        static const char *const titles[] = {"NAME", "ID", "CREATED", NULL};
+        static const char *const titles[] = {"NAME", "ID", "CREATED", ">QUOTA", NULL};
         CLEANUP(table_freep) struct table *t = table_new(titles);
         size_t i;
         json_t *v;
-        char when[32];
+        char when[32], size[24];
         json_array_foreach((json_t *)list_in(answer, "volumes"), i, v)
         {
                 table_cell(t, "%s", get_str(v, "name"));
                 table_cell(t, "%s", get_str(v, "id"));
                 table_cell(t, "%s", local_time(when, get_u64(v, "created_ms")));
+                table_cell(t, "%s",
+                           get_u64(v, "quota_bytes")
+                                   ? str_from_bytes(size, sizeof size, get_u64(v, "quota_bytes"))
+                                   : "-");
         }
         table_print(t);
 }
@@ -26,10 +31,21 @@ static int list(struct invocation *inv)
         return simple_call(inv, SERVER_START, "GET", "/v1/volumes", NULL, print_volumes);
 }
 
+static void print_made(const json_t *v)
+{
+        if (str_eq(get_str(v, "quota"), "watched"))
+                fputs("paddock: the quota is only watched on this host: a sandbox that takes "
+                      "more is ended within a second or so\n",
+                      stderr);
+}
+
 static int create(struct invocation *inv)
 {
-        return simple_call(inv, SERVER_START, "POST", "/v1/volumes",
-                           json_pack("{s:s}", "name", inv->operands[0]), NULL);
+        json_t *body = json_pack("{s:s}", "name", inv->operands[0]);
+        if (flag_given(inv, "quota"))
+                json_object_set_new(body, "quota_bytes",
+                                    json_integer((json_int_t)flag_u64(inv, "quota", 0)));
+        return simple_call(inv, SERVER_START, "POST", "/v1/volumes", body, print_made);
 }
 
 static int remove_volume(struct invocation *inv)
@@ -201,8 +217,25 @@ static int rm(struct invocation *inv)
 
 const struct command command_volume_list =
         VOLUME_COMMAND("list", "", "List your volumes.", 0, 0, list);
-const struct command command_volume_create = VOLUME_COMMAND(
-        "create", "NAME", "Make a volume: a named folder that sandboxes can see.", 1, 1, create);
+static const struct flag create_flags[] = {
+        {.o = {.name = "quota",
+               .type = OPTION_BYTES,
+               .min = VOLUME_QUOTA_MIN,
+               .max = BOX_BYTES_MAX,
+               .doc = "What it may take, such as 10G; held by the file system where that can, "
+                      "else watched."},
+         .arg = "SIZE"},
+        FLAGS_END,
+};
+const struct command command_volume_create = {
+        .name = "volume create",
+        .operands = "NAME",
+        .summary = "Make a volume: a named folder that sandboxes can see.",
+        .flags = create_flags,
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = create,
+};
 const struct command command_volume_show =
         VOLUME_COMMAND("show", "NAME", "Count the files of a volume and their bytes.", 1, 1, show);
 const struct command command_volume_ls =

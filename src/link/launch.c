@@ -122,6 +122,17 @@ static const struct wire_field volume_copy_fields[] = {WIRE_STR(struct launch_vo
                                                        WIRE_STR(struct launch_volume_copy, to),
                                                        WIRE_END};
 
+#define Q struct launch_volume_quota
+static const struct wire_field volume_quota_fields[] = {WIRE_STR(Q, id), WIRE_U64(Q, bytes),
+                                                        WIRE_END};
+#undef Q
+static const struct wire_field volume_made_fields[] = {WIRE_STR(struct launch_volume_made, quota),
+                                                       WIRE_END};
+static const struct wire_type volume_quota = {"volume-quota", sizeof(struct launch_volume_quota),
+                                              volume_quota_fields};
+static const struct wire_type volume_made = {"volume-made", sizeof(struct launch_volume_made),
+                                             volume_made_fields};
+
 static const struct wire_type id = {"id", sizeof(struct launch_id), id_fields};
 static const struct wire_type empty = {"empty", sizeof(struct launch_empty), empty_fields};
 static const struct wire_type spec = {"spec", sizeof(struct launch_spec), spec_fields};
@@ -175,6 +186,7 @@ static const struct link_verb verbs[] = {
         {LAUNCH_LAYER_HAVE, "layer-have", &layer_type, &layer_type, 0, 0},
         {LAUNCH_LAYER_REMOVE, "layer-remove", &layer_type, &empty, 0, 0},
         {LAUNCH_LAYER_LIST, "layer-list", &empty, &layer_type, 0, 0},
+        {LAUNCH_VOLUME_QUOTA, "volume-quota", &volume_quota, &volume_made, 0, 0},
         {LAUNCH_VOLUME_COPY, "volume-copy", &volume_copy, &empty, 0, 0},
 };
 const struct link_spec launch_link = {"launch", 1, verbs, ARRAY_LEN(verbs), 0};

@@ -44,6 +44,8 @@ enum launch_verb {
         LAUNCH_LAYER_HAVE,     /* launch_layer -> launch_layer; -ENOENT */
         LAUNCH_LAYER_REMOVE,   /* launch_layer -> launch_empty; -EBUSY while mounted */
         LAUNCH_LAYER_LIST,     /* launch_empty -> launch_layer parts, the last with an empty key */
+        LAUNCH_VOLUME_QUOTA,   /* launch_volume_quota -> launch_volume_made: makes one that may take
+                                  so much */
         LAUNCH_VOLUME_COPY,    /* launch_volume_copy -> launch_empty; -EBUSY while one is mounted */
 };
 
@@ -211,6 +213,13 @@ struct launch_layer_commit {
         char id[ID_TEXT_LEN + 1];
         char key[65];
         char from[128]; /* a directory of what it wrote that becomes the layer; "" all of it */
+};
+struct launch_volume_quota {
+        char id[ID_TEXT_LEN + 1];
+        uint64_t bytes;
+};
+struct launch_volume_made {
+        char quota[16]; /* what holds it: "project", "loop", or "watched" (best effort) */
 };
 /* What is in `to` becomes a copy of what is in `from`, at once when all of it is on disk: after a
  * failure and after a crash `to` has what it had. Both are there. */

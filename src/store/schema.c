@@ -70,6 +70,9 @@ static const char *const migrations[] = {
         " memory_bytes INTEGER NOT NULL) WITHOUT ROWID;",
         /* 6: volumes that are gone and whose index may not be */
         "CREATE TABLE unindexed(id TEXT PRIMARY KEY) WITHOUT ROWID;",
+        /* 7: what a volume may take, and what holds it to that */
+        "ALTER TABLE volumes ADD COLUMN quota_bytes INTEGER NOT NULL DEFAULT 0;" /* 0: all */
+        "ALTER TABLE volumes ADD COLUMN quota TEXT NOT NULL DEFAULT '';",
 };
 
 const struct db_schema store_schema = {"api", migrations, ARRAY_LEN(migrations)};

@@ -4,17 +4,21 @@
 #include "base/str.h"
 
 #define COLUMNS                                                                                    \
-        "SELECT v.id,v.owner,u.name,v.name,v.created_ms"                                           \
+        "SELECT v.id,v.owner,u.name,v.name,v.created_ms,v.quota_bytes,v.quota"                     \
         " FROM volumes v JOIN users u ON u.id=v.owner WHERE v.owner=? "
 
 static int take(struct sqlite3_stmt *q, struct volume *ret, struct err *err)
 {
-        struct volume v = {.owner = db_i64(q, 1), .created_ms = (uint64_t)db_i64(q, 4)};
+        struct volume v = {.owner = db_i64(q, 1),
+                           .created_ms = (uint64_t)db_i64(q, 4),
+                           .quota_bytes = (uint64_t)db_i64(q, 5)};
         int r = str_copy(v.id, sizeof v.id, db_text(q, 0));
         if (r == 0)
                 r = str_copy(v.owner_name, sizeof v.owner_name, db_text(q, 2));
         if (r == 0)
                 r = str_copy(v.name, sizeof v.name, db_text(q, 3));
+        if (r == 0)
+                r = str_copy(v.quota, sizeof v.quota, db_text(q, 6));
         if (r < 0)
                 return err_set(err, r, "stored volume: text too long");
         *ret = v;
@@ -46,6 +50,18 @@ int volumes_create(struct db *db, int64_t owner, const char *name, struct volume
         if (r == -EEXIST)
                 return err_set(err, r, "there is a volume '%s' already", name);
         return r < 0 ? r : volumes_find(db, owner, name, ret, err);
+}
+
+int volumes_set_quota(struct db *db, struct volume *v, uint64_t bytes, const char *quota,
+                      struct err *err)
+{
+        int r = str_copy(v->quota, sizeof v->quota, quota);
+        if (r < 0)
+                return err_set(err, r, "quota: too long");
+        v->quota_bytes = bytes;
+        r = db_do(db, err, "UPDATE volumes SET quota_bytes=?, quota=? WHERE id=?", "iss",
+                  (int64_t)bytes, quota, v->id);
+        return r < 0 ? r : 0;
 }
 
 int volumes_list(struct db *db, int64_t owner, volume_fn fn, void *ctx, struct err *err)

@@ -10,12 +10,17 @@ struct volume {
         char owner_name[NAME_TEXT_MAX + 1];
         char name[NAME_TEXT_MAX + 1];
         uint64_t created_ms;
+        uint64_t quota_bytes; /* 0: none */
+        char quota[16];       /* what holds it: link/launch.h, launch_volume_made; "" none */
 };
 typedef void (*volume_fn)(void *ctx, const struct volume *v);
 
 /* -EEXIST: the owner has one of that name. */
 MUST_CHECK int volumes_create(struct db *db, int64_t owner, const char *name, struct volume *ret,
                               struct err *err);
+/* Of one that was just made. */
+MUST_CHECK int volumes_set_quota(struct db *db, struct volume *v, uint64_t bytes, const char *quota,
+                                 struct err *err);
 /* -ENOENT. */
 MUST_CHECK int volumes_find(struct db *db, int64_t owner, const char *name, struct volume *ret,
                             struct err *err);
