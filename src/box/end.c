@@ -6,6 +6,7 @@
 #include "box/image.h"
 #include "box/pool.h"
 #include "box/template.h"
+#include "os/task_io.h"
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
@@ -88,6 +89,17 @@ static void fill_result(struct box *b, const struct cgroup_stats *stats)
         }
 }
 
+/* Where no control group counts it: init has waited for all the others, and may be a zombie. */
+static void add_task_io(const struct box *b, struct cgroup_stats *stats)
+{
+        struct task_io io = {0, 0};
+        if (cgroup_has(b->all->c.host->cgroups, CGROUP_IO))
+                return;
+        task_io_add_pidfd(&io, b->s.pidfd);
+        stats->io_read_bytes = io.read_bytes;
+        stats->io_write_bytes = io.write_bytes;
+}
+
 void box_report(struct box *b)
 {
         struct boxes *all = b->all;
@@ -99,6 +111,7 @@ void box_report(struct box *b)
         if (b->s.pidfd >= 0) /* it was about to end */
                 pidfd_send_signal(b->s.pidfd, SIGKILL, NULL, 0);
         cgroup_stats_read(all->c.host->cgroups, b->j.group, &stats);
+        add_task_io(b, &stats);
         fill_result(b, &stats);
         box_execs_ended(b);
         b->j.stage = JOURNAL_ENDED;

@@ -157,6 +157,8 @@ void box_stats(struct box *b, struct launch_stats *ret)
 {
         struct cgroup_stats s;
         cgroup_stats_read(b->all->c.host->cgroups, b->j.group, &s);
+        if (!cgroup_has(b->all->c.host->cgroups, CGROUP_IO))
+                cgroup_task_io(b->all->c.host->cgroups, b->j.group, &s);
         *ret = (struct launch_stats){.cpu_us = s.cpu_us,
                                      .memory_bytes = s.memory_bytes,
                                      .peak_memory_bytes = s.peak_memory_bytes,

@@ -70,6 +70,9 @@ uint64_t cgroup_cpu_us(const struct cgroup_host *h, const char *name);
 MUST_CHECK int cgroup_freeze(const struct cgroup_host *h, const char *name, bool on);
 bool cgroup_is_frozen(const struct cgroup_host *h, const char *name);
 void cgroup_stats_read(const struct cgroup_host *h, const char *name, struct cgroup_stats *ret);
+/* Fills in the figures of io by the accounts of its processes and of those they have waited for: for
+ * a host whose groups do not count it. */
+void cgroup_task_io(const struct cgroup_host *h, const char *name, struct cgroup_stats *s);
 /* 0 also when it is not there; -EBUSY while processes are in it. */
 MUST_CHECK int cgroup_remove(const struct cgroup_host *h, const char *name);
 /* Whether anything of it exists. */

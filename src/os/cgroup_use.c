@@ -1,8 +1,11 @@
 /* cgroup_use.c - figures of a group, and making it stand still. */
 #include "base/fd.h"
 #include "os/cgroup_impl.h"
+#include "os/task_io.h"
 #include <fcntl.h>
 #include <stdio.h>
+
+#define PROCS_MAX (1u << 20) /* pids of a group as text */
 
 int cgroup_read(int dir, const char *path, char *ret, size_t size)
 {
@@ -61,6 +64,24 @@ bool cgroup_accounts_cpu(const struct cgroup_host *h)
 {
         return h->v2 >= 0 || (h->v1[CGROUP_CPU] >= 0 &&
                               faccessat(h->v1[CGROUP_CPU], "cpuacct.usage", F_OK, 0) == 0);
+}
+
+void cgroup_task_io(const struct cgroup_host *h, const char *name, struct cgroup_stats *s)
+{
+        CLEANUP(buf_done) struct buf b;
+        char path[CGROUP_NAME_BYTES + 40];
+        struct task_io io = {0, 0};
+        int dir = h->v2 >= 0 ? h->v2 : h->v1[CGROUP_PIDS];
+        snprintf(path, sizeof path, "%s/cgroup.procs", name);
+        buf_init(&b, PROCS_MAX);
+        if (dir < 0 || file_read_at(dir, path, &b) < 0)
+                return;
+        for (const char *p = buf_text(&b); *p; p += strspn(p, "\n")) {
+                task_io_add(&io, (int)strtol(p, NULL, 10));
+                p += strcspn(p, "\n");
+        }
+        s->io_read_bytes = io.read_bytes;
+        s->io_write_bytes = io.write_bytes;
 }
 
 void cgroup_stats_read(const struct cgroup_host *h, const char *name, struct cgroup_stats *ret)

@@ -229,6 +229,28 @@ static struct launch_mount mount_of(const char *volume, const char *target, bool
         return m;
 }
 
+/* By the group or by the accounts of its processes: of those that run, and of those that have ended. */
+BOTH(what_is_written_to_a_disk_is_counted)
+{
+        char id[ID_TEXT_LEN + 1];
+        struct launch_spec s = fx_spec();
+        if (access("/proc/self/io", R_OK) < 0)
+                SKIP("host lacks accounts of io that this user may read");
+        make_volume(f, id);
+        s.n_mounts = 1;
+        s.mounts[0] = mount_of(id, "/v", false);
+        struct outcome *o =
+                fx_sh_spec(f, &s, "sh -c 'head -c 3000000 /dev/zero >/v/a; sync /v/a'; exec true");
+        CHECK_INT(o->result.exit_code, ==, 0);
+        CHECK_INT(o->result.io_write_bytes, >=, 3000000);
+        CHECK_INT(o->result.io_write_bytes, <, 30000000);
+        free(o);
+        s = fx_spec();
+        o = fx_sh_spec(f, &s, "head -c 3000000 /dev/zero >/work/a");
+        CHECK_INT(o->result.io_write_bytes, <, 3000000); /* memory is no disk */
+        free(o);
+}
+
 BOTH(volumes_are_shared_written_and_protected)
 {
         char id[ID_TEXT_LEN + 1];

@@ -29,7 +29,7 @@ static int quota_fs(void)
 {
         char image[64];
         if (geteuid() != 0)
-                SKIP("root, who may set quotas");
+                SKIP("host lacks root, who may set quotas");
         CHECK(mkdtemp(dir));
         snprintf(image, sizeof image, "%s.img", dir);
         auto_close int fd = open(image, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -44,7 +44,7 @@ static int quota_fs(void)
         ok = ok && run(mount_it) == 0;
         unlink(image);
         if (!ok)
-                SKIP("a kernel and mkfs.ext4 with project quotas");
+                SKIP("host lacks project quotas of ext4");
         return dir_open_at(AT_FDCWD, dir);
 }
 

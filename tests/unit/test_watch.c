@@ -52,6 +52,31 @@ static void wait_heard(int fd)
 
 #define TICK "while :; do echo .; sleep 0.01; done"
 
+BOTH(figures_of_io_while_it_runs)
+{
+        if (access("/proc/self/io", R_OK) < 0)
+                SKIP("host lacks accounts of io that this user may read");
+        if (!cgroup_has(f->host->cgroups, CGROUP_PIDS))
+                SKIP("host lacks control groups that this user may make");
+        struct launch_id v = {{0}};
+        struct launch_spec base = fx_spec();
+        memcpy(v.id, id_new().s, sizeof v.id);
+        CHECK_INT(fx_call(f, LAUNCH_VOLUME_CREATE, &v, NULL, 0), ==, 0);
+        base.n_mounts = 1;
+        memcpy(base.mounts[0].volume, v.id, sizeof v.id);
+        snprintf(base.mounts[0].target, sizeof base.mounts[0].target, "/v");
+        struct launch_spec s = running(f, base,
+                                       "head -c 3000000 /dev/zero >/v/a; sync /v/a; "
+                                       "echo up; exec sleep 100");
+        struct launch_id q = id_of(&s);
+        char c[4];
+        CHECK_INT(fd_read_all(f->stdio[1], c, 3), ==, 0);
+        CHECK_INT(fx_call(f, LAUNCH_STATS, &q, NULL, 0), ==, 0);
+        CHECK_INT(f->stats.io_write_bytes, >=, 3000000);
+        stop_now(f, s.id);
+        CHECK_INT(f->ended.io_write_bytes, >=, 3000000);
+}
+
 BOTH(figures_come_from_the_kernel)
 {
         if (!cgroup_has(f->host->cgroups, CGROUP_MEMORY))
