@@ -19,6 +19,13 @@ static const struct wire_field end_fields[] = {
         WIRE_U32(D, status),   WIRE_STR(D, reason),   WIRE_STR(D, type), WIRE_STR(D, title),
         WIRE_U32(D, pages),    WIRE_STR(D, hash),     WIRE_U64(D, size), WIRE_U64(D, inode),
         WIRE_I64(D, mtime_ns), WIRE_I64(D, ctime_ns), WIRE_U32(D, racy), WIRE_END};
+#define P struct parse_pack
+static const struct wire_field pack_fields[] = {
+        WIRE_STR(P, folder), WIRE_STR(P, name),    WIRE_STR(P, languages), WIRE_U32(P, precision),
+        WIRE_U32(P, given),  WIRE_STR(P, passage), WIRE_STR(P, query),     WIRE_END};
+#undef P
+static const struct wire_field packed_fields[] = {WIRE_U32(struct parse_packed, error),
+                                                  WIRE_STR(struct parse_packed, reason), WIRE_END};
 #undef E
 #undef B
 #undef D
@@ -29,11 +36,15 @@ static const struct wire_type entry = {"entry", sizeof(struct parse_entry), entr
 static const struct wire_type scanned = {"scanned", sizeof(struct parse_scanned), scanned_fields};
 static const struct wire_type block = {"block", sizeof(struct parse_block), block_fields};
 static const struct wire_type end = {"end", sizeof(struct parse_end), end_fields};
+static const struct wire_type pack = {"pack", sizeof(struct parse_pack), pack_fields};
+static const struct wire_type packed = {"packed", sizeof(struct parse_packed), packed_fields};
 
 static const struct frame_verb verbs[] = {
-        {PARSE_SCAN, "scan", &scan},    {PARSE_FILE, "file", &file},
-        {PARSE_ENTRY, "entry", &entry}, {PARSE_SCANNED, "scanned", &scanned},
-        {PARSE_BLOCK, "block", &block}, {PARSE_END, "end", &end},
+        {PARSE_SCAN, "scan", &scan},       {PARSE_FILE, "file", &file},
+        {PARSE_ENTRY, "entry", &entry},    {PARSE_SCANNED, "scanned", &scanned},
+        {PARSE_BLOCK, "block", &block},    {PARSE_END, "end", &end},
+        {PARSE_PACK, "pack", &pack},       {PARSE_PART, "part", NULL},
+        {PARSE_PACKED, "packed", &packed},
 };
 const struct frame_spec parse_frames = {"parse", verbs, ARRAY_LEN(verbs)};
 

@@ -9,6 +9,8 @@
  *         bytes; what is not a regular file, or has a name that no path can hold, is counted only
  *   FILE  parse_file -> BLOCK…, END: the text in reading order, then what the file was. With
  *         `unless_hash` equal to the hash of the content: END {PARSE_SAME} alone.
+ *   PACK  parse_pack -> PART…, PACKED: the published files of a model for embeddings as one packed
+ *         file (rag/embed/pack.h), in pieces; worth nothing unless PACKED says so
  */
 #pragma once
 #include "link/frames.h"
@@ -16,10 +18,13 @@
 enum parse_verb {
         PARSE_SCAN = 1,
         PARSE_FILE,
+        PARSE_PACK,
         PARSE_ENTRY = 16,
         PARSE_SCANNED,
         PARSE_BLOCK,
         PARSE_END,
+        PARSE_PART,
+        PARSE_PACKED,
 };
 #define PARSE_TEXT_MAX 32768 /* of one block; a longer paragraph comes in several */
 #define PARSE_HASH_LEN 32    /* first 128 bits of the content's SHA-256, in hex */
@@ -78,6 +83,18 @@ struct parse_end {
         uint64_t size, inode;          /* of the file that was read */
         int64_t mtime_ns, ctime_ns;
         uint32_t racy; /* 1: changed so lately that the same stamps may hide another change */
+};
+struct parse_pack {
+        char folder[PATH_TEXT_MAX + 1]; /* where config.json is; "" the volume's root */
+        char name[NAME_TEXT_MAX + 1];   /* of the model */
+        char languages[64];
+        uint32_t precision;            /* enum embed_precision */
+        uint32_t given;                /* bit 0: `passage` is given, bit 1: `query` is */
+        char passage[512], query[512]; /* what stands before a text; else as the files say */
+};
+struct parse_packed {
+        uint32_t error; /* 0, or a positive errno */
+        char reason[256];
 };
 
 extern const struct frame_spec parse_frames;

@@ -1,6 +1,7 @@
 /* The program `parse`: link/parse.h says what it answers. It runs in a sandbox without network,
  * with the documents of one volume read-only at /docs (or at the folder that is its argument). */
 #include "rag/parse/doc.h"
+#include "rag/parse/model.h"
 #include "rag/parse/read.h"
 #include "base/str.h"
 #include "base/walk.h"
@@ -89,8 +90,36 @@ static int answer_file(struct parser *p, const struct parse_file *rq, struct err
         return doc_end(&p->doc, err);
 }
 
+static int put_part(void *ctx, const void *bytes, size_t n)
+{
+        struct doc *d = ctx;
+        for (size_t at = 0; at < n; at += FRAME_MAX) {
+                size_t some = n - at < FRAME_MAX ? n - at : FRAME_MAX;
+                struct slice part = {(const char *)bytes + at, some};
+                int r = frame_put(&d->out, &parse_frames, PARSE_PART, &part, NULL);
+                r = r < 0 ? r : doc_flush(d, FRAME_MAX, NULL);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int answer_pack(struct parser *p, const struct parse_pack *rq, struct err *err)
+{
+        struct err why = {0};
+        struct parse_packed end = {0};
+        int r = model_pack_folder(p->root, rq, put_part, &p->doc, &why);
+        if (r < 0) {
+                end.error = (uint32_t)-r;
+                snprintf(end.reason, sizeof end.reason, "%s", err_text(&why));
+        }
+        r = frame_put(&p->doc.out, &parse_frames, PARSE_PACKED, &end, err);
+        return r < 0 ? r : doc_flush(&p->doc, 1, err);
+}
+
 static int answer(struct parser *p, const struct frame *f, struct err *err)
 {
+        struct parse_pack pack;
         struct parse_scan scan;
         struct parse_file file;
         int r = -EPROTO;
@@ -101,6 +130,10 @@ static int answer(struct parser *p, const struct frame *f, struct err *err)
         if (f->verb == PARSE_FILE) {
                 r = frames_decode(&p->in, f, &file, err);
                 return r < 0 ? r : answer_file(p, &file, err);
+        }
+        if (f->verb == PARSE_PACK) {
+                r = frames_decode(&p->in, f, &pack, err);
+                return r < 0 ? r : answer_pack(p, &pack, err);
         }
         return err_set(err, r, "parse: frame %u is no request", f->verb);
 }
