@@ -49,7 +49,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(p))))
 LDFLAGS_files := -static-pie -Wno-unused-command-line-argument
 LDFLAGS_unpack = $(LDFLAGS_files)
 
-WARM := $(addprefix $(B)/libexec/paddock/warm/,libwarm.so python.py)
+WARM := $(addprefix $(B)/libexec/paddock/warm/,libwarm.so python.py) $(B)/libexec/paddock/model-fetch
 .PHONY: programs
 programs: $(foreach p,$(PROGRAMS),$(bin_$(p))) $(WARM)
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
@@ -60,6 +60,9 @@ $(B)/libexec/paddock/warm/libwarm.so: src/box/warm/warm_main.c src/box/warm/mess
 	$(Q)echo "  LD $(patsubst build/%,%,$@)"; gcc -std=gnu17 $(WARN) $(CPPFLAGS) -O2 -U_FORTIFY_SOURCE -fPIC -shared \
 	  -fno-stack-protector -nostdlib -fvisibility=hidden -Wl,-z,noexecstack,-z,relro,-s -o $@ $<
 $(B)/libexec/paddock/warm/%.py: src/box/warm/%.py
+	@mkdir -p $(@D)
+	@cp $< $@
+$(B)/libexec/paddock/model-fetch: src/cli/model-fetch
 	@mkdir -p $(@D)
 	@cp $< $@
 

@@ -14,7 +14,9 @@ static const char *type_text(enum field_type t)
                                             [FIELD_OBJ] = "an object",
                                             [FIELD_LIST] = "a list of objects",
                                             [FIELD_STRS] = "a list of strings",
-                                            [FIELD_MAP] = "an object of strings"};
+                                            [FIELD_MAP] = "an object of strings",
+                                            [FIELD_TEXTS] = "a string or a list of strings",
+                                            [FIELD_ANY] = "a value"};
         return names[t];
 }
 
@@ -30,9 +32,10 @@ static int check_list(const json_t *v, const struct field *f, const char *where,
         json_array_foreach(v, i, item)
         {
                 char below[128];
-                if (f->type == FIELD_STRS && !json_is_string(item))
+                bool texts = f->type == FIELD_STRS || f->type == FIELD_TEXTS;
+                if (texts && !json_is_string(item))
                         return wrong(f, where, err);
-                if (f->type == FIELD_STRS)
+                if (texts)
                         continue;
                 snprintf(below, sizeof below, "%s%s[%zu].", where, f->name, i);
                 int r = check_object(item, f->of, below, err);
@@ -58,6 +61,12 @@ static int check_value(const json_t *v, const struct field *f, const char *where
 {
         char below[128];
         switch (f->type) {
+        case FIELD_ANY:
+                return 0;
+        case FIELD_TEXTS:
+                if (json_is_string(v))
+                        return 0;
+                return json_is_array(v) ? check_list(v, f, where, err) : wrong(f, where, err);
         case FIELD_STR:
                 return json_is_string(v) ? 0 : wrong(f, where, err);
         case FIELD_U64:
@@ -121,6 +130,13 @@ json_t *field_schema(const struct field *f)
 {
         json_t *s = NULL;
         switch (f->type) {
+        case FIELD_ANY:
+                s = json_object();
+                break;
+        case FIELD_TEXTS:
+                s = json_pack("{s:[{s:s},{s:s,s:{s:s}}]}", "oneOf", "type", "string", "type",
+                              "array", "items", "type", "string");
+                break;
         case FIELD_STR:
                 s = json_pack("{s:s}", "type", "string");
                 break;

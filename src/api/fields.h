@@ -9,10 +9,12 @@ enum field_type {
         FIELD_I64,
         FIELD_NUM, /* a number with a fraction */
         FIELD_BOOL,
-        FIELD_OBJ,  /* of `of` */
-        FIELD_LIST, /* of objects of `of` */
-        FIELD_STRS, /* a list of strings */
-        FIELD_MAP,  /* an object whose values are strings */
+        FIELD_OBJ,   /* of `of` */
+        FIELD_LIST,  /* of objects of `of` */
+        FIELD_STRS,  /* a list of strings */
+        FIELD_MAP,   /* an object whose values are strings */
+        FIELD_TEXTS, /* a string or a list of strings */
+        FIELD_ANY,   /* of an answer: one of several types */
 };
 
 struct field {

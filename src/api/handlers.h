@@ -107,6 +107,13 @@ void index_events(struct call *c);
 void documents_get(struct call *c);
 void document_get(struct call *c);
 void document_delete(struct call *c);
+/* models.c, embeddings.c */
+void models_get(struct call *c);
+void models_post(struct call *c);
+void model_use(struct call *c);
+void model_delete(struct call *c);
+void embeddings_post(struct call *c);
+void embed_post(struct call *c);
 /* search.c, ask.c */
 void search_post(struct call *c);
 void ask_post(struct call *c);

@@ -23,6 +23,14 @@
         {                                                                                          \
                 .name = n, .type = FIELD_BOOL, .required = need, .doc = d                          \
         }
+#define TEXTS(n, need, d)                                                                          \
+        {                                                                                          \
+                .name = n, .type = FIELD_TEXTS, .required = need, .doc = d                         \
+        }
+#define ANY(n, need, d)                                                                            \
+        {                                                                                          \
+                .name = n, .type = FIELD_ANY, .required = need, .doc = d                           \
+        }
 #define STRS(n, need, d)                                                                           \
         {                                                                                          \
                 .name = n, .type = FIELD_STRS, .required = need, .doc = d                          \
@@ -262,6 +270,33 @@ FIELDS(ask, STR("question", true, NULL), U64("limit", false, NULL), STR("volume"
 FIELDS(asked, STR("mode", true, "passages"), STR("notice", true, NULL),
        LIST("passages", true, hit, NULL), U64("took_us", true, NULL));
 
+FIELDS(model, STR("name", true, NULL),
+       STR("id", true, "Only vectors of models with equal ids may be compared."),
+       STR("precision", true, "int8, bf16 or fp32"), STR("kernel", true, "On this processor."),
+       STR("languages", true, NULL), BOOL("in_use", true, "For whoever names none."),
+       U64("dims", true, NULL), U64("max_tokens", true, "Of one text, with its prefix."),
+       U64("layers", true, NULL), U64("bytes", true, NULL),
+       STR("problem", false, "Why it cannot be used."));
+FIELDS(models, LIST("models", true, model, NULL));
+FIELDS(model_new, STR("name", true, NULL),
+       STR("volume", true, "Holds the published files: config.json, model.safetensors, ..."),
+       STR("folder", false, "Of the volume."), STR("precision", false, "Default: int8."),
+       STR("languages", false, "\"en de\""), STR("passage_prefix", false, NULL),
+       STR("query_prefix", false, NULL));
+FIELDS(embeddings_new, TEXTS("input", true, "A string or a list of strings."),
+       STR("model", false, "Default: the one in use."),
+       STR("encoding_format", false, "float or base64"), U64("dimensions", false, "Refused."),
+       STR("input_type", false, "passage (default) or query"), STR("user", false, "Not used."));
+FIELDS(embedding_one, STR("object", true, NULL), U64("index", true, NULL),
+       ANY("embedding", true, "Floats, or their bytes in base 64."));
+FIELDS(embeddings_usage, U64("prompt_tokens", true, NULL), U64("total_tokens", true, NULL));
+FIELDS(embeddings, STR("object", true, NULL), LIST("data", true, embedding_one, NULL),
+       STR("model", true, NULL), OBJ("usage", true, embeddings_usage, NULL));
+FIELDS(embed_new, TEXTS("inputs", true, "A string or a list of strings."),
+       BOOL("normalize", false, NULL), BOOL("truncate", false, "A text is refused, never cut."),
+       STR("truncation_direction", false, "Not used."),
+       STR("prompt_name", false, "passage (default) or query"));
+
 #define BYTES      "application/octet-stream"
 #define JOB_STREAM "application/vnd.paddock.stream"
 
@@ -442,6 +477,22 @@ const struct route routes[] = {
         {"DELETE", "/v1/documents/{path...}", SCOPE_MEMBER, document_delete,
          "Removes it from the volume and from the index.", .query = volume_query, .status = 200,
          .answer = path_fields},
+        {"GET", "/v1/models", SCOPE_MEMBER, models_get, "Models for embeddings.", .status = 200,
+         .answer = models},
+        {"POST", "/v1/models", SCOPE_OPERATOR, models_post,
+         "Packs the published files of a volume and adds the model, or replaces it.",
+         .body = model_new, .status = 200, .answer = model},
+        {"POST", "/v1/models/{name}/use", SCOPE_OPERATOR, model_use,
+         "From now on the model for whoever names none.", .body = nothing, .status = 200,
+         .answer = model},
+        {"DELETE", "/v1/models/{name}", SCOPE_OPERATOR, model_delete,
+         "Removes a model that is not in use.", .status = 200, .answer = model},
+        {"POST", "/v1/embeddings", SCOPE_MEMBER, embeddings_post,
+         "Texts to vectors, as OpenAI's clients ask.", .body = embeddings_new, .status = 200,
+         .answer = embeddings},
+        {"POST", "/embed", SCOPE_MEMBER, embed_post,
+         "The same as clients of text-embeddings-inference ask: a list of vectors.",
+         .body = embed_new, .status = 200, .type = "application/json"},
         {"POST", "/v1/search", SCOPE_MEMBER, search_post, "Finds passages.", .body = search,
          .status = 200, .answer = found},
         {"POST", "/v1/ask", SCOPE_MEMBER, ask_post, "Answers a question from the documents.",

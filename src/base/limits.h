@@ -56,6 +56,8 @@
 #define PASSAGE_TEXT_MAX 8192           /* bytes of one passage */
 #define QUERY_TEXT_MAX   4096           /* bytes of a search query or question */
 #define SEARCH_HITS_MAX  100            /* results of one search */
+#define EMBED_TEXTS_MAX  2048           /* texts of one request: what OpenAI's own service takes */
+#define EMBED_BYTES_MAX  (8u << 20)     /* of all of them */
 
 /* the configuration file */
 #define CONFIG_FILE_MAX     65536 /* many times the example file with every option and comment */

@@ -3,6 +3,8 @@
 
 extern const struct command command_image_list, command_image_show, command_image_build,
         command_image_remove, command_image_prune, command_image_import, command_image_export;
+extern const struct command command_model_pull, command_model_add, command_model_list,
+        command_model_use, command_model_remove, command_model_bench;
 extern const struct command command_template_create, command_template_list, command_template_show,
         command_template_remove;
 extern const struct command command_run, command_sandbox_create, command_sandbox_exec,
@@ -62,6 +64,12 @@ const struct command *const commands[] = {
         &command_image_prune,
         &command_image_import,
         &command_image_export,
+        &command_model_pull,
+        &command_model_add,
+        &command_model_list,
+        &command_model_use,
+        &command_model_remove,
+        &command_model_bench,
         &command_template_create,
         &command_template_list,
         &command_template_show,

@@ -48,6 +48,34 @@ static const struct wire_field count_fields[] = {WIRE_U64(struct rag_count, docs
                                                  WIRE_U64(struct rag_count, passages),
                                                  WIRE_U64(struct rag_count, failed), WIRE_END};
 
+#define E struct rag_embed
+static const struct wire_field embed_fields[] = {WIRE_STR(E, model), WIRE_U32(E, query),
+                                                 WIRE_U32(E, n), WIRE_END};
+#undef E
+#define E struct rag_embedded
+static const struct wire_field embedded_fields[] = {WIRE_STR(E, model), WIRE_U32(E, dims),
+                                                    WIRE_U64(E, tokens), WIRE_END};
+#undef E
+static const struct wire_field named_fields[] = {WIRE_STR(struct rag_named, name), WIRE_END};
+#define A struct rag_model_add
+static const struct wire_field add_fields[] = {
+        WIRE_STR(A, name),      WIRE_STR(A, volume),    WIRE_STR(A, folder),
+        WIRE_STR(A, languages), WIRE_U32(A, precision), WIRE_U32(A, given),
+        WIRE_STR(A, passage),   WIRE_STR(A, query),     WIRE_END};
+#undef A
+#define M struct rag_model
+static const struct wire_field model_fields[] = {
+        WIRE_STR(M, name),   WIRE_STR(M, id),         WIRE_STR(M, precision),
+        WIRE_STR(M, kernel), WIRE_STR(M, languages),  WIRE_U32(M, in_use),
+        WIRE_U32(M, dims),   WIRE_U32(M, max_tokens), WIRE_U32(M, layers),
+        WIRE_U64(M, bytes),  WIRE_STR(M, problem),    WIRE_END};
+#undef M
+
+static const struct wire_type embed = {"embed", sizeof(struct rag_embed), embed_fields};
+static const struct wire_type embedded = {"embedded", sizeof(struct rag_embedded), embedded_fields};
+static const struct wire_type named = {"named", sizeof(struct rag_named), named_fields};
+static const struct wire_type add = {"model_add", sizeof(struct rag_model_add), add_fields};
+static const struct wire_type model = {"model", sizeof(struct rag_model), model_fields};
 static const struct wire_type index_type = {"index", sizeof(struct rag_index), index_fields};
 static const struct wire_type progress = {"progress", sizeof(struct rag_progress), progress_fields};
 static const struct wire_type query = {"query", sizeof(struct rag_query), query_fields};
@@ -63,5 +91,10 @@ static const struct link_verb verbs[] = {
         {RAG_PASSAGES, "passages", &list, &hit, 0, 0},
         {RAG_REMOVE, "remove", &list, &count, 0, 0},
         {RAG_STATUS, "status", &list, &count, 0, 0},
+        {RAG_EMBED, "embed", &embed, &embedded, 1, 1},
+        {RAG_MODELS, "models", &named, &model, 0, 0},
+        {RAG_MODEL_ADD, "model-add", &add, &model, 0, 0},
+        {RAG_MODEL_USE, "model-use", &named, &model, 0, 0},
+        {RAG_MODEL_REMOVE, "model-remove", &named, &model, 0, 0},
 };
 const struct link_spec rag_link = {"rag", 1, verbs, ARRAY_LEN(verbs), 0};

@@ -13,6 +13,14 @@ enum rag_verb {
         RAG_PASSAGES,  /* rag_list (path = the document) -> rag_hit parts, in document order */
         RAG_REMOVE,    /* rag_list (path) -> rag_count: from the index, not from the volume */
         RAG_STATUS,    /* rag_list (namespace) -> rag_count */
+        /* models for embeddings; list their names first: a request without one means the model that
+         * is in use */
+        RAG_EMBED,     /* rag_embed, memfd of texts (each u32 length, bytes) -> rag_embedded, memfd
+                           * of their vectors, floats of one text behind those of another */
+        RAG_MODELS,    /* rag_named "" -> rag_model parts by name, the last with an empty name */
+        RAG_MODEL_ADD, /* rag_model_add -> rag_model, once it is packed and checked */
+        RAG_MODEL_USE, /* rag_named -> rag_model: from now on the one for whoever names none */
+        RAG_MODEL_REMOVE, /* rag_named -> rag_model; -EBUSY: it is the one in use */
 };
 
 struct rag_index {
@@ -65,6 +73,37 @@ struct rag_doc {
 struct rag_count {
         uint64_t docs, passages;
         uint64_t failed; /* documents of every status but indexed and partial */
+};
+struct rag_embed {
+        char model[NAME_TEXT_MAX + 1]; /* "" the one in use */
+        uint32_t query;                /* 1: the texts are queries, 0: passages */
+        uint32_t n;                    /* texts, 1..EMBED_TEXTS_MAX */
+};
+struct rag_embedded {
+        char model[NAME_TEXT_MAX + 1];
+        uint32_t dims;
+        uint64_t tokens; /* of all texts, with what the model puts around them */
+};
+struct rag_named {
+        char name[NAME_TEXT_MAX + 1];
+};
+struct rag_model_add {
+        char name[NAME_TEXT_MAX + 1];
+        char volume[ID_TEXT_LEN + 1];   /* that holds the published files */
+        char folder[PATH_TEXT_MAX + 1]; /* of the volume */
+        char languages[64];
+        uint32_t precision;            /* enum embed_precision */
+        uint32_t given;                /* bit 0: `passage` is given, bit 1: `query` is */
+        char passage[512], query[512]; /* prefixes, where the files state none */
+};
+struct rag_model {
+        char name[NAME_TEXT_MAX + 1];
+        char id[33]; /* vectors of equal ids may be compared */
+        char precision[8], kernel[32], languages[64];
+        uint32_t in_use; /* 1: for whoever names none */
+        uint32_t dims, max_tokens, layers;
+        uint64_t bytes;
+        char problem[256]; /* why it cannot be used, else "" */
 };
 
 extern const struct link_spec rag_link;

@@ -1,8 +1,10 @@
 #include "rag/service.h"
 #include "rag/boxes.h"
 #include "rag/jobs.h"
+#include "rag/model_verbs.h"
 #include "rag/reader.h"
 #include "base/fd.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -13,7 +15,13 @@ struct service {
         struct boxes *boxes;
         struct jobs *jobs;
         struct reader *reader;
+        struct loop *loop;
+        struct models *models;
+        struct embedder *embedder;
+        struct model_verbs *model_verbs;
+        struct loop_timer *timer;
 };
+#define TIDY_MS 60000 /* between two looks for models that nobody uses */
 
 /* A space names a directory: nothing but letters, digits and '-'. */
 static bool valid(struct peer_request *rq, const char *space)
@@ -78,6 +86,47 @@ static void on_status(void *ctx, struct peer_request *rq, const void *req, int *
         ask(ctx, RAG_STATUS, rq, req);
 }
 
+static void on_embed(void *ctx, struct peer_request *rq, const void *req, int *fds, uint32_t n_fds)
+{
+        struct service *s = ctx;
+        if (n_fds == 1)
+                model_verbs_ask(s->model_verbs, RAG_EMBED, req, &fds[0], rq);
+        else
+                peer_fail(rq, -EINVAL, "the texts are missing");
+}
+
+static void on_models(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                      uint32_t n_fds UNUSED)
+{
+        struct service *s = ctx;
+        model_verbs_ask(s->model_verbs, RAG_MODELS, req, NULL, rq);
+}
+
+static void on_model_add(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                         uint32_t n_fds UNUSED)
+{
+        struct service *s = ctx;
+        const struct rag_model_add *add = req;
+        if (!id_valid(add->volume))
+                peer_fail(rq, -EINVAL, "the volume");
+        else
+                model_verbs_ask(s->model_verbs, RAG_MODEL_ADD, req, NULL, rq);
+}
+
+static void on_model_use(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                         uint32_t n_fds UNUSED)
+{
+        struct service *s = ctx;
+        model_verbs_ask(s->model_verbs, RAG_MODEL_USE, req, NULL, rq);
+}
+
+static void on_model_remove(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                            uint32_t n_fds UNUSED)
+{
+        struct service *s = ctx;
+        model_verbs_ask(s->model_verbs, RAG_MODEL_REMOVE, req, NULL, rq);
+}
+
 static void on_exited(void *ctx, struct peer_request *rq UNUSED, const void *req, int *fds UNUSED,
                       uint32_t n_fds UNUSED)
 {
@@ -91,10 +140,22 @@ static const struct peer_handler for_api[] = {{RAG_INDEX, on_index},
                                               {RAG_PASSAGES, on_passages},
                                               {RAG_REMOVE, on_remove},
                                               {RAG_STATUS, on_status},
+                                              {RAG_EMBED, on_embed},
+                                              {RAG_MODELS, on_models},
+                                              {RAG_MODEL_ADD, on_model_add},
+                                              {RAG_MODEL_USE, on_model_use},
+                                              {RAG_MODEL_REMOVE, on_model_remove},
                                               {0, NULL}};
 static const struct peer_handler for_launch[] = {{LAUNCH_EXITED, on_exited}, {0, NULL}};
 const struct peer_ops service_api = {&rag_link, for_api, NULL};
 const struct peer_ops service_launch = {&launch_link, for_launch, NULL};
+
+static void tidy(void *ctx)
+{
+        struct service *s = ctx;
+        models_tidy(s->models, clock_boot_ms());
+        s->timer = loop_timer_add(s->loop, TIDY_MS, tidy, s);
+}
 
 struct service *service_new(struct loop *loop, struct peer *(*launch)(void *ctx), void *ctx,
                             struct err *err)
@@ -110,11 +171,24 @@ struct service *service_new(struct loop *loop, struct peer *(*launch)(void *ctx)
                 spaces_free(spaces);
                 return NULL;
         }
+        struct boxes *boxes = boxes_new(loop, launch, ctx);
+        struct models *models = models_new(boxes_host(boxes), err);
+        if (!models) {
+                boxes_free(boxes);
+                reader_free(reader);
+                spaces_free(spaces);
+                return NULL;
+        }
         struct service *s = xcalloc(1, sizeof *s);
+        s->loop = loop;
         s->spaces = spaces;
         s->reader = reader;
-        s->boxes = boxes_new(loop, launch, ctx);
-        s->jobs = jobs_new(loop, spaces, boxes_host(s->boxes));
+        s->boxes = boxes;
+        s->jobs = jobs_new(loop, spaces, boxes_host(boxes));
+        s->models = models;
+        s->embedder = embedder_new();
+        s->model_verbs = model_verbs_new(loop, models, s->embedder);
+        s->timer = loop_timer_add(loop, TIDY_MS, tidy, s);
         return s;
 }
 
@@ -122,8 +196,12 @@ void service_free(struct service *s)
 {
         if (!s)
                 return;
+        loop_timer_remove(s->timer);
         reader_free(s->reader);
         jobs_free(s->jobs);
+        embedder_free(s->embedder);
+        model_verbs_free(s->model_verbs);
+        models_free(s->models);
         boxes_free(s->boxes);
         spaces_free(s->spaces);
         free(s);
@@ -137,9 +215,11 @@ void service_launch_up(struct service *s)
 void service_stop(struct service *s)
 {
         jobs_stop(s->jobs);
+        embedder_stop(s->embedder);
 }
 
 bool service_idle(const struct service *s)
 {
-        return jobs_count(s->jobs) == 0 && reader_waiting(s->reader) == 0;
+        return jobs_count(s->jobs) == 0 && reader_waiting(s->reader) == 0 &&
+               model_verbs_waiting(s->model_verbs) == 0;
 }
