@@ -158,7 +158,9 @@ int main(int argc, char **argv)
         clock_gettime(CLOCK_MONOTONIC, &a);
         for (json_t *o; (o = next_line(f)); json_decref(o)) {
                 CLEANUP(hits_done) struct hits h = {0};
-                must(search_run(s, w, text_of(o, "text"), "", DEPTH, &h, &err), &err);
+                must(search_run(s, w, &(struct search){text_of(o, "text"), "", DEPTH, NULL, 0}, &h,
+                                &err),
+                     &err);
                 judge(number(text_of(o, "_id")), &h, &ndcg, &recall);
         }
         clock_gettime(CLOCK_MONOTONIC, &b);

@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         w = w ? w : words_new();
         auto_free char *text = xstrndup((const char *)data, size);
         CLEANUP(hits_done) struct hits h = {0};
-        int r = search_run(space(), w, text, size & 1 ? "a/b" : "", 5, &h, &err);
+        int r = search_run(space(), w, &(struct search){text, size & 1 ? "a/b" : "", 5, NULL, 0},
+                           &h, &err);
         if (r < 0 && r != -EINVAL && r != -ENOMEM) {
                 fprintf(stderr, "%s\n", err_text(&err));
                 abort();

@@ -87,8 +87,9 @@ static int add_hit(struct question *q, const char *path, const char *title, cons
 static int search(struct question *q, struct space *s, struct words *words, struct err *err)
 {
         const struct rag_query *rq = &q->rq.query;
+        struct search what = {.text = rq->text, .prefix = rq->prefix, .limit = rq->limit};
         CLEANUP(hits_done) struct hits hits = {0};
-        int r = search_run(s, words, rq->text, rq->prefix, rq->limit, &hits, err);
+        int r = search_run(s, words, &what, &hits, err);
         for (size_t i = 0; i < hits.n && r == 0; i++) {
                 const struct hit *h = &hits.h[i];
                 struct passage p = {

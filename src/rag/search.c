@@ -13,6 +13,7 @@
 #define SHARE_SAME    70  /* percent of the words in common: the same text */
 #define SHARE_SECTION 25  /* the same, of two files, below the same heading */
 #define SPARE_LEAST   200
+#define RRF           60   /* Cormack et al., "Reciprocal Rank Fusion" (2009) */
 #define READ_MOST     64   /* candidates whose text is looked at for what stands side by side */
 #define READ_QUOTED   2000 /* the same, when something was quoted: it must be there */
 
@@ -108,6 +109,32 @@ static int by_score(const void *x, const void *y)
         return a->passage < b->passage ? -1 : a->passage > b->passage;
 }
 
+static struct slice innermost(struct slice heading)
+{
+        for (size_t i = 0; i + 3 <= heading.len; i++)
+                if (memcmp(heading.data + i, " > ", 3) == 0)
+                        return innermost((struct slice){heading.data + i + 3, heading.len - i - 3});
+        return heading;
+}
+
+/* The innermost heading is what the passage is about. */
+static double heading_factor(struct words *w, const struct query *q, struct slice heading)
+{
+        double part = query_coverage(w, q, innermost(heading));
+        return 1 + HEADING_BONUS * part * part;
+}
+
+static void look_at_headings(struct words *w, const struct scope *s, const struct query *q,
+                             struct bm25_hit *h, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                struct segment_text t;
+                if (segment_read(&s->segments[h[i].segment], h[i].passage, &t) == 0)
+                        h[i].score *= heading_factor(w, q, t.heading);
+        }
+}
+
+/* From what BM25 says to the order by word; what was quoted and is not there goes. */
 static size_t order(struct words *w, const struct scope *s, const struct bm25 *b,
                     const struct query *q, struct bm25_hit *h, size_t n)
 {
@@ -117,71 +144,108 @@ static size_t order(struct words *w, const struct scope *s, const struct bm25 *b
         for (size_t i = 0; i < n; i++)
                 h[i].score *= cover_factor(b, q, h[i].terms);
         qsort(h, n, sizeof *h, by_score);
-        if (!neighbours)
-                return n;
         size_t most = q->quoted || n < READ_MOST ? n : READ_MOST, kept = 0;
         for (size_t i = 0; i < n; i++)
-                if (i >= most || look(w, b, q, &s->segments[h[i].segment], &h[i]))
+                if (!neighbours || i >= most || look(w, b, q, &s->segments[h[i].segment], &h[i]))
                         h[kept++] = h[i];
+        look_at_headings(w, s, q, h, kept);
         qsort(h, kept, sizeof *h, by_score);
         return kept;
 }
 
-static int read_passage(const struct scope *s, const struct bm25_hit *c, struct hits *h,
-                        struct err *err)
+/* ---- by word and by meaning ---- */
+
+/* The one that was found by word already, or a new one. */
+static struct hit *hit_of(struct hits *h, size_t by_words, uint64_t segment, uint32_t passage)
 {
-        const struct segment *g = &s->segments[c->segment];
-        const struct segment_passage *p = &g->passages[c->passage];
-        const struct doc *d = doc_of(s, c->segment, c->passage);
-        struct segment_text t;
-        if (segment_read(g, c->passage, &t) < 0)
-                return err_set(err, -EBADMSG, "the index is damaged: build it again");
-        h->h[h->n++] = (struct hit){.segment = g->id,
-                                    .passage = c->passage,
-                                    .score = c->score,
-                                    .path = xstrdup(d->path),
-                                    .title = xstrdup(d->title),
-                                    .heading = xstrndup(t.heading.data, t.heading.len),
-                                    .text = xstrndup(t.text.data, t.text.len),
-                                    .page = p->page,
-                                    .ordinal = p->ordinal};
+        for (size_t i = 0; i < by_words; i++)
+                if (h->h[i].segment == segment && h->h[i].passage == passage)
+                        return &h->h[i];
+        h->h[h->n] = (struct hit){.segment = segment, .passage = passage};
+        return &h->h[h->n++];
+}
+
+static int by_word(const struct scope *s, struct words *w, const struct query *q, size_t n_segments,
+                   uint32_t many, struct hits *h, struct err *err)
+{
+        struct bm25 b = {.terms = q->terms, .n_terms = q->n_terms};
+        auto_free struct bm25_hit *found = NULL;
+        int n = find(s, &b, n_segments, many, &found, err);
+        if (n < 0)
+                return n;
+        n = (int)order(w, s, &b, q, found, (size_t)n);
+        for (int i = 0; i < n; i++) {
+                struct hit *x = hit_of(h, 0, s->segments[found[i].segment].id, found[i].passage);
+                x->word_rank = (uint32_t)i + 1;
+                x->score = x->word_score = found[i].score;
+        }
         return 0;
 }
 
-static int candidates(struct space *space, struct words *w, const struct query *q,
-                      const char *prefix, uint32_t many, struct hits *h, struct err *err)
+/* Both orders become one by reciprocal ranks: scores of words and angles between vectors are not on
+ * one scale. Without vectors the order by word stays as it is. */
+static int by_meaning(const struct scope *s, const struct search *q, size_t n_segments,
+                      uint32_t many, struct hits *h, struct err *err)
 {
-        struct scope s = {.space = space, .prefix = prefix};
-        struct bm25 b = {.terms = q->terms, .n_terms = q->n_terms};
-        auto_free struct bm25_hit *found = NULL;
-        size_t n_segments;
-        s.segments = space_segments(space, &n_segments);
-        int n = find(&s, &b, n_segments, many, &found, err);
-        if (n < 0)
-                return n;
-        n = (int)order(w, &s, &b, q, found, (size_t)n);
-        h->h = mem_try(((size_t)n + 1) * sizeof *h->h);
-        if (!h->h)
-                return err_set(err, -ENOMEM, "no memory for %d passages", n);
+        auto_free const struct vectors **list = mem_try((n_segments + 1) * sizeof *list);
+        auto_free struct vector_hit *found = mem_try(many * sizeof *found);
+        if (!list || !found)
+                return err_set(err, -ENOMEM, "no memory for a search");
+        for (size_t i = 0; i < n_segments; i++)
+                list[i] = s->segments[i].vectors;
+        int64_t n = vectors_search(list, n_segments, q->meaning, q->dims, many, accept,
+                                   (void *)(uintptr_t)s, found);
+        if (n <= 0)
+                return n < 0 ? err_sys(err, (int)n, "search") : 0;
+        size_t by_words = h->n;
+        for (int64_t i = 0; i < n; i++) {
+                struct hit *x =
+                        hit_of(h, by_words, s->segments[found[i].segment].id, found[i].passage);
+                x->meaning_rank = (uint32_t)i + 1;
+                x->cosine = (double)found[i].score;
+        }
+        for (size_t i = 0; i < h->n; i++) {
+                struct hit *x = &h->h[i];
+                x->score = (x->word_rank ? 1.0 / (RRF + x->word_rank) : 0) +
+                           (x->meaning_rank ? 1.0 / (RRF + x->meaning_rank) : 0);
+        }
+        return 0;
+}
+
+static int read_passage(const struct space *space, struct hit *h, struct err *err)
+{
+        const struct segment *g = space_segment(space, h->segment);
+        const struct segment_passage *p = &g->passages[h->passage];
+        const struct doc *d = catalog_id(space_catalog(space), p->doc);
+        struct segment_text t;
+        if (segment_read(g, h->passage, &t) < 0)
+                return err_set(err, -EBADMSG, "the index is damaged: build it again");
+        h->path = xstrdup(d->path);
+        h->title = xstrdup(d->title);
+        h->heading = xstrndup(t.heading.data, t.heading.len);
+        h->text = xstrndup(t.text.data, t.text.len);
+        h->page = p->page;
+        h->ordinal = p->ordinal;
+        return 0;
+}
+
+static int candidates(struct space *space, struct words *w, const struct search *rq,
+                      const struct query *q, uint32_t many, struct hits *h, struct err *err)
+{
+        struct scope s = {.space = space, .prefix = rq->prefix};
+        size_t n;
         int r = 0;
-        for (int i = 0; i < n && r == 0; i++)
-                r = read_passage(&s, &found[i], h, err);
+        s.segments = space_segments(space, &n);
+        h->h = mem_try(2 * many * sizeof *h->h);
+        if (!h->h)
+                return err_set(err, -ENOMEM, "no memory for a search");
+        if (q->n_terms)
+                r = by_word(&s, w, q, n, many, h, err);
+        if (r == 0 && rq->meaning && !q->quoted)
+                r = by_meaning(&s, rq, n, many, h, err);
+        for (size_t i = 0; i < h->n && r == 0; i++)
+                r = read_passage(space, &h->h[i], err);
         return r;
-}
-
-static const char *innermost(const char *heading)
-{
-        const char *last = heading;
-        for (const char *p = heading; (p = strstr(p, " > ")); p += 3)
-                last = p + 3;
-        return last;
-}
-
-/* The innermost heading is what the passage is about. */
-static double heading_factor(struct words *w, const struct query *q, const char *heading)
-{
-        double part = query_coverage(w, q, slice_of(innermost(heading)));
-        return 1 + HEADING_BONUS * part * part;
 }
 
 static int better(const void *x, const void *y)
@@ -196,8 +260,8 @@ static int better(const void *x, const void *y)
 /* The letters are the same: numbers and marks differ from format to format. */
 static bool same_heading(const char *a, const char *b)
 {
-        a = innermost(a);
-        b = innermost(b);
+        a = innermost(slice_of(a)).data;
+        b = innermost(slice_of(b)).data;
         for (;;) {
                 while (*a && !isalpha((unsigned char)*a) && (unsigned char)*a < 0x80)
                         a++;
@@ -251,33 +315,28 @@ static int keep_different(struct hits *h, uint32_t limit)
         return 0;
 }
 
-int search_run(struct space *space, struct words *words, const char *text, const char *prefix,
-               uint32_t limit, struct hits *ret, struct err *err)
+int search_run(struct space *space, struct words *words, const struct search *rq, struct hits *ret,
+               struct err *err)
 {
         struct query q;
         CLEANUP(hits_done) struct hits h = {0};
-        int r = query_make(words, text, &q, err);
-        if (r < 0)
-                return r;
-        limit = limit < 1 ? 1 : limit > SEARCH_HITS_MAX ? SEARCH_HITS_MAX : limit;
+        uint32_t limit = rq->limit < 1                 ? 1
+                         : rq->limit > SEARCH_HITS_MAX ? SEARCH_HITS_MAX
+                                                       : rq->limit;
         uint32_t many = limit * SPARE > SPARE_LEAST ? limit * SPARE : SPARE_LEAST;
-        if (q.quoted)
-                many = READ_QUOTED;
-        if (q.n_terms) {
-                space_read(space);
-                r = candidates(space, words, &q, prefix, many, &h, err);
-                space_read_end(space);
+        int r = query_make(words, rq->text, &q, err);
+        if (r < 0)
+                return r;
+        space_read(space);
+        r = candidates(space, words, rq, &q, q.quoted ? READ_QUOTED : many, &h, err);
+        space_read_end(space);
+        if (r == 0 && h.n) {
+                qsort(h.h, h.n, sizeof *h.h, better);
+                if ((r = keep_different(&h, limit)) < 0)
+                        err_sys(err, r, "search");
         }
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < h.n; i++)
-                h.h[i].score *= heading_factor(words, &q, h.h[i].heading);
-        if (h.n) {
-                qsort(h.h, h.n, sizeof *h.h, better);
-                r = keep_different(&h, limit);
-        }
-        if (r < 0)
-                return err_sys(err, r, "search");
         *ret = h;
         h = (struct hits){0};
         return 0;

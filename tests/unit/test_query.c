@@ -162,7 +162,7 @@ static char *hits_of(struct filled *s, const char *text, const char *prefix, uin
         CLEANUP(buf_done) struct buf b;
         struct err err = {0};
         buf_init(&b, 65536);
-        if (search_run(s->s, s->w, text, prefix, limit, &h, &err) < 0)
+        if (search_run(s->s, s->w, &(struct search){text, prefix, limit, NULL, 0}, &h, &err) < 0)
                 test_failed(__FILE__, __LINE__, "%s: %s", text, err_text(&err));
         for (size_t i = 0; i < h.n; i++) {
                 CHECK_INT(buf_addf(&b, "%s%s", i ? " " : "", h.h[i].path), ==, 0);

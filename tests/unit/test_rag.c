@@ -42,7 +42,8 @@ static char *found(const struct bench *b, const char *query, const char *prefix)
         CLEANUP(buf_done) struct buf text;
         buf_init(&text, 65536);
         CHECK_INT(space_get(b->spaces, "s", false, &s, NULL), ==, 0);
-        CHECK_INT(search_run(s, w, query, prefix, 10, &hits, NULL), ==, 0);
+        CHECK_INT(search_run(s, w, &(struct search){query, prefix, 10, NULL, 0}, &hits, NULL), ==,
+                  0);
         for (size_t i = 0; i < hits.n; i++)
                 CHECK_INT(
                         buf_addf(&text, "%s%s#%u", i ? " " : "", hits.h[i].path, hits.h[i].ordinal),

@@ -83,7 +83,7 @@ static size_t hits(struct store *s, const char *word)
 {
         CLEANUP(hits_done) struct hits h = {0};
         CLEANUP(words_freep) struct words *w = words_new();
-        CHECK_INT(search_run(s->s, w, word, "", 100, &h, NULL), ==, 0);
+        CHECK_INT(search_run(s->s, w, &(struct search){word, "", 100, NULL, 0}, &h, NULL), ==, 0);
         return h.n;
 }
 

@@ -186,7 +186,8 @@ static void check_after(const char *dir, int at)
                 CLEANUP(hits_done) struct hits h = {0};
                 snprintf(word, sizeof word, "word%d", i);
                 snprintf(path, sizeof path, "f%02d ", i);
-                CHECK_INT(search_run(s, w, word, "", 10, &h, NULL), ==, 0);
+                CHECK_INT(search_run(s, w, &(struct search){word, "", 10, NULL, 0}, &h, NULL), ==,
+                          0);
                 CHECK_INT(h.n, ==, strstr(text, path) != NULL);
         }
         CHECK_INT(space_begin(s, &err), ==, 0); /* and it goes on */

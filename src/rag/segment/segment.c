@@ -130,6 +130,8 @@ int segment_open(int dir, uint64_t id, struct segment *ret, struct err *err)
 
 void segment_close(struct segment *s)
 {
+        vectors_close(s->vectors);
+        s->vectors = NULL;
         sfile_close(&s->file);
 }
 

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "rag/lexical/inverted.h"
+#include "rag/vector/vectors.h"
 
 struct segment_passage { /* as in the file */
         uint64_t doc;    /* row of the catalog */
@@ -21,6 +22,7 @@ struct segment {
         const struct segment_passage *passages;
         uint32_t n;
         struct slice text;
+        struct vectors *vectors; /* of the model in use; NULL: none yet. segment/space.h */
 };
 
 struct builder;
@@ -38,7 +40,7 @@ MUST_CHECK int builder_write(struct builder *b, int dir, uint64_t id, struct err
 void segment_name(char dst[32], uint64_t id);
 /* Checks everything but the text, which is checked passage by passage. */
 MUST_CHECK int segment_open(int dir, uint64_t id, struct segment *ret, struct err *err);
-void segment_close(struct segment *s);
+void segment_close(struct segment *s); /* its vectors too */
 struct segment_text {
         struct slice heading, text; /* not NUL-terminated; as long as the segment is open */
 };

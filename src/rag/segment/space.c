@@ -97,6 +97,9 @@ static bool is_named(const struct space *s, const char *name)
                         return true;
         if (sscanf(name, "seg-%llu%n", &id, &end) == 1 && name[end] == '\0')
                 return catalog_segment(&s->catalog, id) != NULL;
+        uint64_t of;
+        if (vectors_named(name, &of))
+                return catalog_segment(&s->catalog, of) != NULL;
         return str_eq(name, "root") || str_eq(name, "lock");
 }
 

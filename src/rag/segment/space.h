@@ -44,6 +44,16 @@ const struct catalog *space_catalog(const struct space *s);
 const struct segment *space_segments(const struct space *s, size_t *ret_n);
 const struct segment *space_segment(const struct space *s, uint64_t id); /* NULL = unknown */
 
+/* ---- vectors: made by somebody else (rag/embedding.h), kept here beside the segments */
+
+/* From now on the vectors of this model are used; those that are there are opened, those of joined
+ * segments carried along. NULL: none. */
+MUST_CHECK int space_use_model(struct space *s, const struct vector_model *m, struct err *err);
+/* The vectors of a segment, a file made for them if there is none. -ESTALE: it is gone. Nobody but
+ * one who tidies closes them. */
+MUST_CHECK int space_vectors(struct space *s, uint64_t segment, struct vectors **ret,
+                             struct err *err);
+
 /* ---- changing */
 
 MUST_CHECK int space_begin(struct space *s, struct err *err);

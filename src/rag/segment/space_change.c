@@ -129,6 +129,11 @@ static void close_dropped(struct space *s)
                 segment_name(name, g->id);
                 segment_close(g);
                 unlinkat(s->dir, name, 0);
+                if (s->model.dims) {
+                        char vectors[64];
+                        vectors_name(vectors, g->id, &s->model);
+                        unlinkat(s->dir, vectors, 0);
+                }
         }
         s->n_segments = n;
 }

@@ -31,6 +31,7 @@ struct space {
         struct builder *builder; /* of the segment that is being made; NULL */
         struct buf changes;
         uint64_t next_doc;
+        struct vector_model model; /* dims 0: none */
 };
 
 /* Between begin and rollback. Writes the batch to the log, then applies it; opened: a segment that it adds,

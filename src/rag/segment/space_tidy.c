@@ -130,6 +130,58 @@ static int copy_doc(struct space *s, struct join *j, struct moved *m)
         return 0;
 }
 
+/* ---- its vectors ---- */
+
+static const struct vectors *vectors_of(struct space *s, uint64_t segment)
+{
+        space_read(s);
+        const struct segment *g = space_segment(s, segment);
+        const struct vectors *v = g ? g->vectors : NULL;
+        space_read_end(s);
+        return v;
+}
+
+/* What was known of passage `to` and on; a block is put once all of it is there. */
+struct carrying {
+        struct vectors *to;
+        uint32_t passage; /* of the new segment: the next one */
+        bool whole;       /* the block so far */
+        float rows[VECTOR_BLOCK * VECTOR_DIMS_MAX];
+};
+
+static void carry(struct carrying *c, const struct vectors *from, uint32_t passage, uint32_t dims)
+{
+        uint32_t in = c->passage % VECTOR_BLOCK, block = c->passage / VECTOR_BLOCK;
+        c->whole = (in == 0 || c->whole) && from && vectors_has(from, passage / VECTOR_BLOCK);
+        if (c->whole)
+                vectors_get(from, passage, c->rows + (size_t)in * dims);
+        c->passage++;
+        if (c->whole && in + 1 == vectors_in(c->to, block))
+                vectors_put(c->to, block, c->rows);
+}
+
+/* A bf16 vector that is read and put again is the same one. */
+static int carry_vectors(struct space *s, const struct join *j, struct segment *opened,
+                         struct err *err)
+{
+        struct vector_model m = s->model;
+        if (!m.dims)
+                return 0;
+        auto_free struct carrying *c = mem_try(sizeof *c);
+        if (!c)
+                return err_set(err, -ENOMEM, "no memory to join segments");
+        int r = vectors_open(s->dir, j->id, opened->n, &m, true, &opened->vectors, err);
+        if (r < 0)
+                return r;
+        *c = (struct carrying){.to = opened->vectors};
+        for (size_t i = 0; i < j->n; i++) {
+                const struct vectors *from = vectors_of(s, j->docs[i].segment);
+                for (uint32_t k = 0; k < j->docs[i].n; k++)
+                        carry(c, from, j->docs[i].first + k, m.dims);
+        }
+        return vectors_sync(opened->vectors, err);
+}
+
 /* Between begin and rollback: what has not changed meanwhile lies in the new segment from now on. */
 static int place(struct space *s, struct join *j, struct segment *opened, struct err *err)
 {
@@ -180,10 +232,14 @@ static int join(struct space *s, struct join *j, struct err *err)
                 r = builder_write(j->builder, s->dir, j->id, err);
         if (r == 0 && any)
                 r = segment_open(s->dir, j->id, &opened, err);
+        if (r == 0 && any)
+                r = carry_vectors(s, j, &opened, err);
         if (r == 0)
                 r = space_begin(s, err);
-        if (r < 0)
+        if (r < 0) {
+                segment_close(&opened);
                 return r;
+        }
         r = place(s, j, any ? &opened : NULL, err);
         space_rollback(s); /* ends the change */
         if (r == 0)
