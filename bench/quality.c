@@ -1,9 +1,11 @@
-/* quality DIR - how good the search is on Cranfield (../shared/eval/cranfield or a copy): every query
- * against an index of all documents, a document ranked by its best passage; nDCG@10 and recall@100
- * with the 95 % interval of the mean (normal, over queries). Prints rows of Markdown. */
+/* quality DIR [MODEL] - how good the search is on Cranfield (../shared/eval/cranfield or a copy): every
+ * query against an index of all documents, a document ranked by its best passage; nDCG@10 and
+ * recall@100 with the 95 % interval of the mean (normal, over queries), by word and, with a packed
+ * model, by meaning and by both. Prints rows of Markdown. */
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "rag/embedding.h"
 #include "rag/search.h"
 #include <fcntl.h>
 #include <jansson.h>
@@ -138,37 +140,78 @@ static void judge(int q, const struct hits *h, struct mean *ndcg, struct mean *r
         add(recall, n_relevant[q] ? (double)found / n_relevant[q] : 0);
 }
 
+static double now_ms(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void embed_all(struct space *s, const struct embed_model *m)
+{
+        struct embedder *embedder = embedder_new();
+        struct embedding e = {.space = s, .model = m, .embedder = embedder};
+        struct embedded done;
+        struct err err = {0};
+        double begin = now_ms();
+        must(embed_space(&e, &done, &err), &err);
+        embedder_free(embedder);
+        fprintf(stderr, "quality: %s, %s: %llu passages in %.1f s\n", embed_info(m)->name,
+                embed_info(m)->kernel, (unsigned long long)done.made, (now_ms() - begin) / 1e3);
+}
+
+/* One row; without `w` not by word, without `m` not by meaning. */
+static void row(const char *name, const char *dir, struct space *s, struct words *w,
+                const struct embed_model *m, bool by_word)
+{
+        struct mean ndcg = {0}, recall = {0};
+        double spent = 0;
+        CLEANUP(embed_worker_freep) struct embed_worker *e = m ? embed_worker_new(m, NULL) : NULL;
+        static float vector[VECTOR_DIMS_MAX];
+        struct err err = {0};
+        FILE *f = open_in(dir, "queries.jsonl");
+        for (json_t *o; (o = next_line(f)); json_decref(o)) {
+                CLEANUP(hits_done) struct hits h = {0};
+                struct slice text = slice_of(text_of(o, "text"));
+                struct search q = {by_word ? text.data : "", "", DEPTH, NULL, 0};
+                if (m) {
+                        must(embed_texts(e, EMBED_QUERY, &text, 1, vector, &err), &err);
+                        q.meaning = vector;
+                        q.dims = vector_model_of(m).dims;
+                }
+                double begin = now_ms();
+                must(search_run(s, w, &q, &h, &err), &err);
+                spent += now_ms() - begin;
+                judge(number(text_of(o, "_id")), &h, &ndcg, &recall);
+        }
+        fclose(f);
+        printf("| %s | %.4f ± %.3f | %.4f ± %.3f | %.2f |\n", name, ndcg.sum / ndcg.n,
+               interval(&ndcg), recall.sum / recall.n, interval(&recall), spent / ndcg.n);
+}
+
 int main(int argc, char **argv)
 {
         char dir[] = "/tmp/quality-XXXXXX";
         struct space *s;
         struct err err = {0};
-        struct mean ndcg = {0}, recall = {0};
         CLEANUP(words_freep) struct words *w = words_new();
-        if (argc != 2 || !mkdtemp(dir)) {
-                fprintf(stderr, "usage: quality DIR\n");
+        CLEANUP(embed_closep) struct embed_model *m = NULL;
+        if (argc < 2 || argc > 3 || !mkdtemp(dir)) {
+                fprintf(stderr, "usage: quality DIR [MODEL]\n");
                 return 2;
         }
         struct spaces *all = spaces_new(dir_open_at(AT_FDCWD, dir));
         must(space_get(all, "q", true, &s, &err), &err);
         load(s, argv[1]);
         load_judgements(argv[1]);
-        FILE *f = open_in(argv[1], "queries.jsonl");
-        struct timespec a, b;
-        clock_gettime(CLOCK_MONOTONIC, &a);
-        for (json_t *o; (o = next_line(f)); json_decref(o)) {
-                CLEANUP(hits_done) struct hits h = {0};
-                must(search_run(s, w, &(struct search){text_of(o, "text"), "", DEPTH, NULL, 0}, &h,
-                                &err),
-                     &err);
-                judge(number(text_of(o, "_id")), &h, &ndcg, &recall);
+        row("words", argv[1], s, w, NULL, true);
+        if (argc == 3) {
+                auto_close int fd = open(argv[2], O_RDONLY | O_CLOEXEC);
+                must(fd < 0 ? -errno : embed_open(fd, &m, &err), &err);
+                embed_all(s, m);
+                row("meaning", argv[1], s, w, m, false);
+                row("both", argv[1], s, w, m, true);
         }
-        clock_gettime(CLOCK_MONOTONIC, &b);
-        fclose(f);
-        printf("| words | %.4f ± %.3f | %.4f ± %.3f | %.2f |\n", ndcg.sum / ndcg.n, interval(&ndcg),
-               recall.sum / recall.n, interval(&recall),
-               ((double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6) /
-                       ndcg.n);
         space_release(s);
         spaces_free(all);
         return tree_remove_at(AT_FDCWD, dir) < 0;

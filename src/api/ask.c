@@ -3,11 +3,11 @@
 
 #define NOTICE "No language model is configured; these are the best passages."
 
-static void answer(struct call *c, json_t *hits, uint64_t took_us)
+static void answer(struct call *c, const struct found *f)
 {
         call_json(c, 200,
                   json_pack("{s:s,s:s,s:O,s:I}", "mode", "passages", "notice", NOTICE, "passages",
-                            hits, "took_us", (json_int_t)took_us));
+                            f->hits, "took_us", (json_int_t)f->took_us));
 }
 
 void ask_post(struct call *c)

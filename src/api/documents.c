@@ -127,7 +127,7 @@ static void on_passage(void *ctx, const struct peer_answer *a)
         }
         const struct rag_hit *h = a->rep;
         if (h->path[0]) {
-                json_array_append_new(d->list, hit_object(h));
+                json_array_append_new(d->list, hit_object(h, false));
                 d->req.after_ordinal = h->ordinal;
                 d->n++;
         }

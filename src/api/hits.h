@@ -3,8 +3,14 @@
 #include "api/call.h"
 #include "link/rag.h"
 
-typedef void (*hits_fn)(struct call *c, json_t *hits, uint64_t took_us); /* borrows hits */
-/* Reads the body (the text is in field `key`; limit, prefix, volume), searches, calls fn; or
+struct found {
+        json_t *hits;    /* borrowed */
+        bool meaning;    /* searched by meaning too */
+        double embedded; /* share of the passages that had a vector, 0 to 1 */
+        uint64_t took_us;
+};
+typedef void (*hits_fn)(struct call *c, const struct found *f);
+/* Reads the body (the text is in field `key`; limit, prefix, volume, explain), searches, calls fn; or
  * answers why not. */
 void hits_ask(struct call *c, const char *key, hits_fn fn);
-json_t *hit_object(const struct rag_hit *h); /* a new reference */
+json_t *hit_object(const struct rag_hit *h, bool explain); /* a new reference */

@@ -251,9 +251,13 @@ FIELDS(document, STR("path", true, NULL),
        STR("hash", true, NULL), U64("size_bytes", true, NULL), U64("mtime_ms", true, NULL),
        U64("passages", true, "How many."), U64("pages", true, NULL));
 FIELDS(documents, LIST("documents", true, document, NULL), STR("next", false, NULL));
+FIELDS(explained, U64("word_rank", false, "Its place among those found by word, from 1; null."),
+       NUM("word_score", true, NULL), U64("meaning_rank", false, "The same by meaning."),
+       NUM("cosine", true, NULL));
 FIELDS(hit, STR("path", true, NULL), STR("title", true, NULL), STR("heading", true, NULL),
        U64("page", false, "From 1."), U64("ordinal", true, "Of the passage in its document."),
-       NUM("score", true, "Higher is better."), STR("text", true, NULL));
+       NUM("score", true, "Higher is better."), STR("text", true, NULL),
+       OBJ("explain", false, explained, "What the score is made of, if that was asked."));
 FIELDS(document_whole, STR("path", true, NULL), STR("status", true, NULL),
        STR("reason", true, NULL), STR("type", true, NULL), STR("title", true, NULL),
        STR("hash", true, NULL), U64("size_bytes", true, NULL), U64("mtime_ms", true, NULL),
@@ -263,8 +267,10 @@ FIELDS(documents_query, STR("volume", false, NULL), STR("after", false, NULL),
 FIELDS(volume_query, STR("volume", false, NULL));
 FIELDS(path_fields, STR("path", true, NULL));
 FIELDS(search, STR("query", true, NULL), U64("limit", false, NULL), STR("prefix", false, NULL),
-       STR("volume", false, NULL));
-FIELDS(found, LIST("hits", true, hit, NULL), STR("mode", true, "lexical"),
+       STR("volume", false, NULL), BOOL("explain", false, NULL));
+FIELDS(found, LIST("hits", true, hit, NULL),
+       STR("mode", true, "hybrid, by word and meaning; lexical, by word alone"),
+       NUM("embedded", true, "Share of the passages that have a vector, 0 to 1."),
        U64("took_us", true, NULL));
 FIELDS(ask, STR("question", true, NULL), U64("limit", false, NULL), STR("volume", false, NULL));
 FIELDS(asked, STR("mode", true, "passages"), STR("notice", true, NULL),

@@ -57,16 +57,16 @@ void run_restore(struct api *a, const struct job_row *row)
 
 static json_t *progress_object(const struct rag_progress *p)
 {
-        static const char *const states[] = {[0] = "accepted",
-                                             [RAG_SCANNING] = "scanning",
-                                             [RAG_PARSING] = "parsing",
-                                             [RAG_DONE] = "done",
-                                             [RAG_FAILED] = "failed"};
-        return json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "state",
+        static const char *const states[] = {
+                [0] = "accepted",          [RAG_SCANNING] = "scanning",
+                [RAG_PARSING] = "parsing", [RAG_EMBEDDING] = "embedding",
+                [RAG_DONE] = "done",       [RAG_FAILED] = "failed"};
+        return json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "state",
                          p->state < ARRAY_LEN(states) ? states[p->state] : "unknown", "total",
                          (json_int_t)p->total, "done", (json_int_t)p->done, "changed",
                          (json_int_t)p->changed, "removed", (json_int_t)p->removed, "failed",
-                         (json_int_t)p->failed, "passages", (json_int_t)p->passages, "path",
+                         (json_int_t)p->failed, "passages", (json_int_t)p->passages, "embedded",
+                         (json_int_t)p->embedded, "to_embed", (json_int_t)p->to_embed, "path",
                          json_str_lossy(p->path, strlen(p->path)), "reason",
                          json_str_lossy(p->reason, strlen(p->reason)));
 }

@@ -7,15 +7,28 @@
 
 #define LIMIT_DEFAULT 10
 
-json_t *hit_object(const struct rag_hit *h)
+/* What its score is made of; a place of null: it was not found that way. */
+static json_t *explain_object(const struct rag_hit *h)
 {
-        return json_pack("{s:o,s:o,s:o,s:o,s:I,s:f,s:o}", "path",
-                         json_str_lossy(h->path, strlen(h->path)), "title",
-                         json_str_lossy(h->title, strlen(h->title)), "heading",
-                         json_str_lossy(h->heading, strlen(h->heading)), "page",
-                         h->page ? json_integer(h->page) : json_null(), "ordinal",
-                         (json_int_t)h->ordinal, "score", (double)h->score_e6 / 1e6, "text",
-                         json_str_lossy(h->text.data ? h->text.data : "", h->text.len));
+        return json_pack("{s:o,s:f,s:o,s:f}", "word_rank",
+                         h->word_rank ? json_integer(h->word_rank) : json_null(), "word_score",
+                         (double)h->word_e6 / 1e6, "meaning_rank",
+                         h->meaning_rank ? json_integer(h->meaning_rank) : json_null(), "cosine",
+                         (double)h->cosine_e6 / 1e6);
+}
+
+json_t *hit_object(const struct rag_hit *h, bool explain)
+{
+        json_t *o = json_pack("{s:o,s:o,s:o,s:o,s:I,s:f,s:o}", "path",
+                              json_str_lossy(h->path, strlen(h->path)), "title",
+                              json_str_lossy(h->title, strlen(h->title)), "heading",
+                              json_str_lossy(h->heading, strlen(h->heading)), "page",
+                              h->page ? json_integer(h->page) : json_null(), "ordinal",
+                              (json_int_t)h->ordinal, "score", (double)h->score_e6 / 1e6, "text",
+                              json_str_lossy(h->text.data ? h->text.data : "", h->text.len));
+        if (explain)
+                json_object_set_new(o, "explain", explain_object(h));
+        return o;
 }
 
 struct search {
@@ -23,6 +36,7 @@ struct search {
         struct rag_query query;
         hits_fn fn;
         json_t *hits;
+        bool explain;
         uint64_t start_us;
 };
 
@@ -43,15 +57,17 @@ static void on_hit(void *ctx, const struct peer_answer *a)
         }
         const struct rag_hit *h = a->rep;
         if (h->path[0])
-                json_array_append_new(s->hits, hit_object(h));
+                json_array_append_new(s->hits, hit_object(h, s->explain));
         if (a->more)
                 return;
-        s->fn(s->c, s->hits, clock_boot_us() - s->start_us);
+        struct found f = {s->hits, h->embedded > 0, h->embedded / 1e3,
+                          clock_boot_us() - s->start_us};
+        s->fn(s->c, &f);
         search_free(s);
 }
 
 static int read_query(const struct call *c, const char *key, struct rag_query *q, char *volume,
-                      struct err *err)
+                      bool *explain, struct err *err)
 {
         uint64_t limit = LIMIT_DEFAULT;
         int r = json_read_str(c->body, key, JSON_REQUIRED, q->text, sizeof q->text, err);
@@ -64,6 +80,8 @@ static int read_query(const struct call *c, const char *key, struct rag_query *q
                                   err);
         if (r >= 0)
                 r = json_read_str(c->body, "volume", JSON_OPTIONAL, volume, NAME_TEXT_MAX + 1, err);
+        if (r >= 0)
+                r = json_read_bool(c->body, "explain", JSON_OPTIONAL, explain, err);
         q->limit = (uint32_t)limit;
         return r < 0 ? r : 0;
 }
@@ -75,7 +93,7 @@ void hits_ask(struct call *c, const char *key, hits_fn fn)
         struct err err = {0};
         struct search *s = xcalloc(1, sizeof *s);
         struct peer *rag = NULL;
-        if (read_query(c, key, &s->query, volume, &err) < 0)
+        if (read_query(c, key, &s->query, volume, &s->explain, &err) < 0)
                 call_fail_err(c, &err);
         else if (volume_need(c, volume, &v))
                 rag = call_peer(c, "rag");
@@ -91,11 +109,12 @@ void hits_ask(struct call *c, const char *key, hits_fn fn)
         peer_call(rag, RAG_SEARCH, &s->query, NULL, 0, on_hit, s);
 }
 
-static void answer(struct call *c, json_t *hits, uint64_t took_us)
+static void answer(struct call *c, const struct found *f)
 {
         call_json(c, 200,
-                  json_pack("{s:O,s:s,s:I}", "hits", hits, "mode", "lexical", "took_us",
-                            (json_int_t)took_us));
+                  json_pack("{s:O,s:s,s:f,s:I}", "hits", f->hits, "mode",
+                            f->meaning ? "hybrid" : "lexical", "embedded", f->embedded, "took_us",
+                            (json_int_t)f->took_us));
 }
 
 void search_post(struct call *c)

@@ -45,7 +45,11 @@ static void on_progress(struct watch *w, json_t *j)
         }
         snprintf(what, sizeof what, "indexing (%llu passages)",
                  (unsigned long long)get_u64(j, "passages"));
-        progress_show(&w->progress, what, get_u64(j, "done"), get_u64(j, "total"));
+        if (str_eq(get_str(j, "state"), "embedding"))
+                progress_show(&w->progress, "found by word; learning what passages mean",
+                              get_u64(j, "embedded"), get_u64(j, "to_embed"));
+        else
+                progress_show(&w->progress, what, get_u64(j, "done"), get_u64(j, "total"));
         json_decref(w->last);
         w->last = json_incref(j);
 }

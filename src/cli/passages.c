@@ -3,6 +3,19 @@
 
 #define INDENT 4
 
+static void print_explain(const json_t *e)
+{
+        uint64_t word = e ? get_u64(e, "word_rank") : 0,
+                 meaning = e ? get_u64(e, "meaning_rank") : 0;
+        if (word)
+                printf("%*sby word: place %llu, score %.3f\n", INDENT, "", (unsigned long long)word,
+                       json_number_value(json_object_get(e, "word_score")));
+        if (meaning)
+                printf("%*sby meaning: place %llu, cosine %.4f\n", INDENT, "",
+                       (unsigned long long)meaning,
+                       json_number_value(json_object_get(e, "cosine")));
+}
+
 static void print_hit(size_t number, const json_t *hit)
 {
         const char *title = get_str(hit, "title"), *heading = get_str(hit, "heading");
@@ -14,7 +27,8 @@ static void print_hit(size_t number, const json_t *hit)
         out_line(stdout, path);
         if (page)
                 printf(", page %llu", (unsigned long long)page);
-        printf("  (score %.2f)\n", json_number_value(json_object_get(hit, "score")));
+        printf("  (score %.4g)\n", json_number_value(json_object_get(hit, "score")));
+        print_explain(json_object_get(hit, "explain"));
         if (*title || *heading) {
                 printf("%*s", INDENT, "");
                 out_line(stdout, title);

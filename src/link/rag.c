@@ -6,11 +6,10 @@ static const struct wire_field index_fields[] = {WIRE_STR(I, job),    WIRE_STR(I
                                                  WIRE_U32(I, force),  WIRE_END};
 #undef I
 #define P struct rag_progress
-static const struct wire_field progress_fields[] = {WIRE_U32(P, state),    WIRE_U32(P, total),
-                                                    WIRE_U32(P, done),     WIRE_U32(P, changed),
-                                                    WIRE_U32(P, removed),  WIRE_U32(P, failed),
-                                                    WIRE_U64(P, passages), WIRE_STR(P, path),
-                                                    WIRE_STR(P, reason),   WIRE_END};
+static const struct wire_field progress_fields[] = {
+        WIRE_U32(P, state),    WIRE_U32(P, total),  WIRE_U32(P, done),     WIRE_U32(P, changed),
+        WIRE_U32(P, removed),  WIRE_U32(P, failed), WIRE_U64(P, passages), WIRE_U64(P, embedded),
+        WIRE_U64(P, to_embed), WIRE_STR(P, path),   WIRE_STR(P, reason),   WIRE_END};
 #undef P
 #define Q struct rag_query
 static const struct wire_field query_fields[] = {WIRE_STR(Q, space), WIRE_STR(Q, text),
@@ -23,6 +22,11 @@ static const struct wire_field hit_fields[] = {WIRE_STR(H, path),
                                                WIRE_U32(H, page),
                                                WIRE_U32(H, ordinal),
                                                WIRE_I64(H, score_e6),
+                                               WIRE_U32(H, word_rank),
+                                               WIRE_U32(H, meaning_rank),
+                                               WIRE_I64(H, word_e6),
+                                               WIRE_I64(H, cosine_e6),
+                                               WIRE_U32(H, embedded),
                                                WIRE_BYTES(H, text, PASSAGE_TEXT_MAX),
                                                WIRE_END};
 #undef H

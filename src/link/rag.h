@@ -30,11 +30,12 @@ struct rag_index {
         char prefix[PATH_TEXT_MAX + 1]; /* only below it; "" everything */
         uint32_t force;                 /* 1: parse again what has not changed */
 };
-enum rag_job_state { RAG_SCANNING = 1, RAG_PARSING, RAG_DONE, RAG_FAILED };
+enum rag_job_state { RAG_SCANNING = 1, RAG_PARSING, RAG_EMBEDDING, RAG_DONE, RAG_FAILED };
 struct rag_progress {
         uint32_t state;                                 /* enum rag_job_state */
         uint32_t total, done, changed, removed, failed; /* files */
         uint64_t passages;                              /* written by this job */
+        uint64_t embedded, to_embed; /* passages of the space with a vector, and all; 0: no model */
         char path[PATH_TEXT_MAX + 1]; /* a file that is not (wholly) indexed, or "" */
         char reason[256];             /* why; or why the job failed */
 };
@@ -51,6 +52,13 @@ struct rag_hit {
         uint32_t page;     /* from 1; 0 = the format has none */
         uint32_t ordinal;  /* of the passage in its document, from 0 */
         int64_t score_e6;  /* higher is better, in millionths */
+        /* What it is made of: places among those found by word and by meaning, from 1 (0: not among
+         * them), the score by word, the cosine of the vectors. */
+        uint32_t word_rank, meaning_rank;
+        int64_t word_e6, cosine_e6;
+        /* Of the last part: thousandths of the passages that had a vector, 0 when the search was by
+         * word alone. */
+        uint32_t embedded;
         struct slice text; /* at most PASSAGE_TEXT_MAX */
 };
 struct rag_list {

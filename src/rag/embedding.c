@@ -2,16 +2,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include <math.h>
-#include <pthread.h>
-#include <sched.h>
+#include <xxhash.h>
 
 #define SYNC_MS     5000 /* so much work a power failure costs */
 #define PROGRESS_MS 200
-#define THREADS_MAX 64
+#define GROUP       4 /* blocks whose passages are embedded together: work for many cores */
 
 struct task {
-        uint64_t segment;
-        uint32_t block;
+        uint32_t segment, block;
 };
 /* Where a text was embedded already: open addressing by its hash. */
 struct reuse {
@@ -22,29 +20,43 @@ struct reuse {
         } * at;
         size_t size; /* a power of two, or 0 */
 };
+struct piece {          /* of a passage: a window */
+        size_t passage; /* in the group */
+        size_t at, len; /* in texts */
+};
 struct run {
         const struct embedding *e;
-        struct segment
-                *segments; /* as they were at the begin: only tidying closes them, and it does
-                                     not run meanwhile */
+        struct segment *segments; /* as they were at the begin */
         struct vectors **vectors;
         size_t n_segments;
         struct task *tasks;
         size_t n_tasks;
         struct reuse reuse;
         uint32_t dims;
-        pthread_mutex_t lock; /* over the following */
-        size_t next;
         uint64_t done, all, synced_ms, told_ms;
         struct embedded count;
-        struct err failed;
+        /* of the group in hand */
+        struct buf texts;
+        struct embed_tokens tokens;
+        struct piece *pieces;
+        size_t n_pieces, cap;
+        float *sums; /* GROUP * VECTOR_BLOCK * dims */
 };
 
 struct vector_model vector_model_of(const struct embed_model *m)
 {
-        struct vector_model v = {.dims = embed_info(m)->dims};
+        struct vector_model v = {.dims = (embed_info(m)->dims + 31) / 32 * 32};
         memcpy(v.id, embed_info(m)->id, sizeof v.id);
         return v;
+}
+
+size_t embedding_fits(const struct embed_model *m, struct slice text)
+{
+        CLEANUP(embed_tokens_done) struct embed_tokens t = {0};
+        uint32_t room = embed_room(m, EMBED_QUERY);
+        if (embed_tokenize(m, text, &t, NULL) < 0)
+                return 0;
+        return t.n > room ? t.list[room].begin : text.len;
 }
 
 void embedded_count(struct space *s, uint64_t *ret_done, uint64_t *ret_all)
@@ -63,6 +75,32 @@ void embedded_count(struct space *s, uint64_t *ret_done, uint64_t *ret_all)
 }
 
 /* ---- what is to be done ---- */
+
+/* The title of a passage's document, "" when it is gone or its headings begin with it; its length.
+ */
+static size_t title_of(const struct run *r, const struct segment *g, uint32_t passage,
+                       char dst[256])
+{
+        struct segment_text t;
+        size_t n = 0;
+        space_read(r->e->space);
+        const struct doc *d = catalog_id(space_catalog(r->e->space), g->passages[passage].doc);
+        if (d)
+                n = strnlen(d->title, 255);
+        memcpy(dst, d ? d->title : "", n);
+        space_read_end(r->e->space);
+        bool said = segment_read(g, passage, &t) == 0 && t.heading.len >= n &&
+                    memcmp(t.heading.data, dst, n) == 0;
+        return said ? 0 : n;
+}
+
+/* Of all that is embedded of a passage. */
+static uint64_t key_of(const struct run *r, const struct segment *g, uint32_t passage)
+{
+        char title[256];
+        size_t n = title_of(r, g, passage, title);
+        return g->passages[passage].hash ^ (n ? XXH3_64bits(title, n) : 0);
+}
 
 static int take_segments(struct run *r)
 {
@@ -112,112 +150,86 @@ static void plan(struct run *r)
                 for (uint32_t b = 0; b < vectors_blocks(r->vectors[i]); b++) {
                         uint32_t n = vectors_in(r->vectors[i], b);
                         if (!vectors_has(r->vectors[i], b)) {
-                                r->tasks[r->n_tasks++] = (struct task){i, b};
+                                r->tasks[r->n_tasks++] = (struct task){(uint32_t)i, b};
                                 continue;
                         }
                         r->done += n;
-                        for (uint32_t k = b * VECTOR_BLOCK; k < b * VECTOR_BLOCK + n; k++)
-                                *place_of(&r->reuse, g->passages[k].hash) =
-                                        (struct place){g->passages[k].hash, r->vectors[i], k};
+                        for (uint32_t k = b * VECTOR_BLOCK; k < b * VECTOR_BLOCK + n; k++) {
+                                uint64_t key = key_of(r, g, k);
+                                *place_of(&r->reuse, key) = (struct place){key, r->vectors[i], k};
+                        }
                 }
         }
 }
 
 /* ---- one text ---- */
 
-struct worker {
-        struct run *run;
-        struct embed_worker *w;
-        struct buf texts;
-        struct embed_tokens tokens;
-        struct piece {            /* of a passage: a window */
-                uint32_t passage; /* in the block */
-                size_t at, len;   /* in texts */
-        } * pieces;
-        size_t n, cap;
-        float *made; /* of the pieces */
-        float block[VECTOR_BLOCK * VECTOR_DIMS_MAX];
-};
-
-static int add_piece(struct worker *w, uint32_t passage, size_t at, size_t len)
+static int add_piece(struct run *r, size_t passage, size_t at, size_t len)
 {
-        if (w->n == w->cap) {
-                size_t cap = w->cap ? 2 * w->cap : 128;
-                struct piece *more = mem_retry(w->pieces, cap * sizeof *more);
+        if (r->n_pieces == r->cap) {
+                size_t cap = r->cap ? 2 * r->cap : 1024;
+                struct piece *more = mem_retry(r->pieces, cap * sizeof *more);
                 if (!more)
                         return -ENOMEM;
-                w->pieces = more;
-                w->cap = cap;
+                r->pieces = more;
+                r->cap = cap;
         }
-        w->pieces[w->n++] = (struct piece){passage, at, len};
+        r->pieces[r->n_pieces++] = (struct piece){passage, at, len};
         return 0;
 }
 
-/* The passage's text goes into texts, cut into windows of what the model reads. */
-static int add_passage(struct worker *w, const struct segment *g, uint32_t passage, uint32_t in,
+/* Where a window that begins at token `first` ends: before the last blank in its last quarter. */
+static size_t window_end(const struct embed_tokens *t, size_t first, size_t room)
+{
+        size_t end = first + room, least = end - room / 4;
+        if (end >= t->n)
+                return t->n;
+        for (size_t cut = end; cut > least; cut--)
+                if (t->list[cut].begin != t->list[cut - 1].end)
+                        return cut;
+        return end;
+}
+
+/* The text at `at` of the buffer as windows of what the model reads. */
+static int add_windows(struct run *r, size_t passage, size_t at, struct err *err)
+{
+        const struct embed_model *m = r->e->model;
+        struct slice all = {r->texts.data + at, r->texts.len - at};
+        size_t room = embed_room(m, EMBED_PASSAGE);
+        int e = embed_tokenize(m, all, &r->tokens, err);
+        for (size_t first = 0, from = 0; e == 0;) {
+                size_t end = window_end(&r->tokens, first, room);
+                size_t to = end == r->tokens.n ? all.len : r->tokens.list[end].begin;
+                e = add_piece(r, passage, at + from, to - from);
+                if (e < 0 || end == r->tokens.n)
+                        break;
+                first = end;
+                from = to;
+        }
+        return e;
+}
+
+static int add_passage(struct run *r, const struct segment *g, uint32_t passage, size_t in,
                        struct err *err)
 {
-        const struct embed_model *m = w->run->e->model;
-        uint32_t room = embed_room(m, EMBED_PASSAGE);
         struct segment_text t;
-        size_t at = w->texts.len;
-        int r = segment_read(g, passage, &t);
-        if (r == 0)
-                r = buf_add(&w->texts, t.heading.data, t.heading.len);
-        if (r == 0 && t.heading.len)
-                r = buf_add(&w->texts, "\n", 1);
-        if (r == 0)
-                r = buf_add(&w->texts, t.text.data, t.text.len);
-        if (r < 0)
-                return err_sys(err, r, "a passage");
-        struct slice all = {w->texts.data + at, w->texts.len - at};
-        r = embed_tokenize(m, all, &w->tokens, err);
-        if (r < 0)
-                return r;
-        size_t from = 0, first = 0;
-        for (size_t i = 0; i < w->tokens.n; i++) {
-                if (i - first < room)
-                        continue;
-                /* back to a blank, if there is one in the last quarter */
-                size_t cut = i;
-                while (cut > i - room / 4 &&
-                       w->tokens.list[cut].begin == w->tokens.list[cut - 1].end)
-                        cut--;
-                if (cut == i - room / 4)
-                        cut = i;
-                size_t to = w->tokens.list[cut].begin;
-                r = add_piece(w, in, at + from, to - from);
-                if (r < 0)
-                        return err_sys(err, r, "a passage");
-                from = to;
-                first = cut;
-                i = cut;
-        }
-        r = add_piece(w, in, at + from, all.len - from);
-        return r < 0 ? err_sys(err, r, "a passage") : 0;
+        char title[256];
+        size_t at = r->texts.len, n = title_of(r, g, passage, title);
+        int e = segment_read(g, passage, &t);
+        if (e == 0)
+                e = buf_add(&r->texts, title, n);
+        if (e == 0 && n)
+                e = buf_add(&r->texts, "\n", 1);
+        if (e == 0)
+                e = buf_add(&r->texts, t.heading.data, t.heading.len);
+        if (e == 0 && t.heading.len)
+                e = buf_add(&r->texts, "\n", 1);
+        if (e == 0)
+                e = buf_add(&r->texts, t.text.data, t.text.len);
+        return e < 0 ? err_sys(err, e, "a passage") : add_windows(r, in, at, err);
 }
 
-/* ---- one block ---- */
-
-static int embed_pieces(struct worker *w, struct err *err)
-{
-        uint32_t dims = w->run->dims;
-        auto_free struct slice *s = mem_try((w->n + 1) * sizeof *s);
-        float *made = mem_retry(w->made, (w->n + 1) * dims * sizeof *made);
-        if (made)
-                w->made = made;
-        if (!s || !made)
-                return err_set(err, -ENOMEM, "no memory for %zu vectors", w->n);
-        for (size_t i = 0; i < w->n; i++)
-                s[i] = (struct slice){w->texts.data + w->pieces[i].at, w->pieces[i].len};
-        int r = embed_texts(w->w, EMBED_PASSAGE, s, w->n, w->made, err);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < w->n; i++)
-                for (uint32_t k = 0; k < dims; k++)
-                        w->block[(size_t)w->pieces[i].passage * dims + k] += w->made[i * dims + k];
-        return 0;
-}
+/* ---- a group of blocks ---- */
 
 static void to_unit(float *x, uint32_t dims)
 {
@@ -228,47 +240,67 @@ static void to_unit(float *x, uint32_t dims)
                 x[k] = (float)(x[k] / sqrt(n));
 }
 
-static int do_block(struct worker *w, const struct task *t, struct err *err)
+static int embed_pieces(struct run *r, struct err *err)
 {
-        struct run *r = w->run;
-        const struct segment *g = &r->segments[t->segment];
-        struct vectors *v = r->vectors[t->segment];
-        uint32_t n = vectors_in(v, t->block), first = t->block * VECTOR_BLOCK, reused = 0;
-        int e = 0;
-        w->n = 0;
-        buf_clear(&w->texts);
-        memset(w->block, 0, (size_t)n * r->dims * sizeof *w->block);
-        for (uint32_t i = 0; i < n && e == 0; i++) {
-                const struct place *p =
-                        r->reuse.size ? place_of(&r->reuse, g->passages[first + i].hash) : NULL;
-                if (p && p->v) {
-                        vectors_get(p->v, p->passage, w->block + (size_t)i * r->dims);
-                        reused++;
-                } else {
-                        e = add_passage(w, g, first + i, i, err);
-                }
-        }
-        if (e == 0 && w->n)
-                e = embed_pieces(w, err);
+        auto_free struct slice *s = mem_try((r->n_pieces + 1) * sizeof *s);
+        uint32_t dims = embed_info(r->e->model)->dims;
+        auto_free float *made = mem_try((r->n_pieces + 1) * dims * sizeof *made);
+        if (!s || !made)
+                return err_set(err, -ENOMEM, "no memory for %zu vectors", r->n_pieces);
+        for (size_t i = 0; i < r->n_pieces; i++)
+                s[i] = (struct slice){r->texts.data + r->pieces[i].at, r->pieces[i].len};
+        int e = embedder_run(r->e->embedder, r->e->model, EMBED_PASSAGE, s, r->n_pieces, made, err);
         if (e < 0)
                 return e;
-        for (size_t i = 0; i < w->n; i++)
-                to_unit(w->block + (size_t)w->pieces[i].passage * r->dims, r->dims);
-        vectors_put(v, t->block, w->block);
-        pthread_mutex_lock(&r->lock);
-        r->done += n;
-        r->count.made += n - reused;
-        r->count.reused += reused;
-        pthread_mutex_unlock(&r->lock);
+        for (size_t i = 0; i < r->n_pieces; i++)
+                for (uint32_t k = 0; k < dims; k++)
+                        r->sums[r->pieces[i].passage * r->dims + k] += made[i * dims + k];
+        for (size_t i = 0; i < r->n_pieces; i++)
+                if (i == 0 || r->pieces[i].passage != r->pieces[i - 1].passage)
+                        to_unit(r->sums + r->pieces[i].passage * r->dims, r->dims);
         return 0;
 }
 
-/* ---- all ---- */
-
-static bool stopped(const struct run *r)
+/* What is known of a block's passages; the others become pieces. */
+static int gather(struct run *r, const struct task *t, size_t in, struct err *err)
 {
-        return r->failed.code || (r->e->stop && __atomic_load_n(r->e->stop, __ATOMIC_RELAXED));
+        const struct segment *g = &r->segments[t->segment];
+        uint32_t n = vectors_in(r->vectors[t->segment], t->block);
+        int e = 0;
+        for (uint32_t i = 0; i < n && e == 0; i++) {
+                uint32_t passage = t->block * VECTOR_BLOCK + i;
+                const struct place *p =
+                        r->reuse.size ? place_of(&r->reuse, key_of(r, g, passage)) : NULL;
+                if (p && p->v) {
+                        vectors_get(p->v, p->passage, r->sums + (in + i) * r->dims);
+                        r->count.reused++;
+                } else {
+                        e = add_passage(r, g, passage, in + i, err);
+                        r->count.made++;
+                }
+        }
+        return e;
 }
+
+static int do_group(struct run *r, const struct task *t, size_t n, struct err *err)
+{
+        int e = 0;
+        r->n_pieces = 0;
+        buf_clear(&r->texts);
+        memset(r->sums, 0, (size_t)GROUP * VECTOR_BLOCK * r->dims * sizeof *r->sums);
+        for (size_t i = 0; i < n && e == 0; i++)
+                e = gather(r, &t[i], i * VECTOR_BLOCK, err);
+        if (e == 0 && r->n_pieces)
+                e = embed_pieces(r, err);
+        for (size_t i = 0; i < n && e == 0; i++) {
+                vectors_put(r->vectors[t[i].segment], t[i].block,
+                            r->sums + i * VECTOR_BLOCK * r->dims);
+                r->done += vectors_in(r->vectors[t[i].segment], t[i].block);
+        }
+        return e;
+}
+
+/* ---- all ---- */
 
 static int sync_all(struct run *r, struct err *err)
 {
@@ -278,107 +310,67 @@ static int sync_all(struct run *r, struct err *err)
         return e;
 }
 
-/* With the lock. */
-static void tell(struct run *r)
+static int after_group(struct run *r, bool last, struct err *err)
 {
         uint64_t now = clock_boot_ms();
-        struct err err = {0};
-        if (r->e->progress && now - r->told_ms >= PROGRESS_MS) {
+        if (r->e->progress && (last || now - r->told_ms >= PROGRESS_MS)) {
                 r->told_ms = now;
                 r->e->progress(r->e->ctx, r->done, r->all);
         }
-        if (now - r->synced_ms >= SYNC_MS) {
-                r->synced_ms = now;
-                if (sync_all(r, &err) < 0)
-                        r->failed = err;
-        }
+        if (!last && now - r->synced_ms < SYNC_MS)
+                return 0;
+        r->synced_ms = now;
+        return sync_all(r, err);
 }
 
-static void *work(void *ctx)
+static int do_all(struct run *r, struct err *err)
 {
-        struct worker *w = ctx;
-        struct run *r = w->run;
-        struct err err = {0};
         int e = 0;
-        /* Everything else on the machine goes first; without the permission it only is slower. */
-        (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
-        pthread_mutex_lock(&r->lock);
-        while (e == 0 && r->next < r->n_tasks && !stopped(r)) {
-                const struct task *t = &r->tasks[r->next++];
-                pthread_mutex_unlock(&r->lock);
-                e = do_block(w, t, &err);
-                pthread_mutex_lock(&r->lock);
-                tell(r);
+        for (size_t i = 0; i < r->n_tasks && e == 0; i += GROUP) {
+                if (r->e->stop && __atomic_load_n(r->e->stop, __ATOMIC_RELAXED))
+                        e = err_set(err, -ECANCELED, "stopped");
+                if (e == 0)
+                        e = do_group(r, &r->tasks[i],
+                                     r->n_tasks - i < GROUP ? r->n_tasks - i : GROUP, err);
+                if (e == 0)
+                        e = after_group(r, false, err);
         }
-        if (e < 0 && !r->failed.code)
-                r->failed = err;
-        pthread_mutex_unlock(&r->lock);
-        return NULL;
+        int last = after_group(r, true, e < 0 ? NULL : err); /* what is done stays */
+        return e < 0 ? e : last;
 }
 
-static void worker_done(struct worker *w)
+static void run_done(struct run *r)
 {
-        embed_worker_free(w->w);
-        buf_done(&w->texts);
-        embed_tokens_done(&w->tokens);
-        free(w->pieces);
-        free(w->made);
-        free(w);
-}
-
-static int run_workers(struct run *r, struct err *err)
-{
-        unsigned n = r->e->threads ? r->e->threads : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-        n = n > THREADS_MAX ? THREADS_MAX : n < 1 ? 1 : n;
-        n = n > r->n_tasks ? (unsigned)r->n_tasks : n;
-        struct worker *w[THREADS_MAX];
-        pthread_t thread[THREADS_MAX];
-        unsigned started = 0;
-        for (unsigned i = 0; i < n; i++) {
-                w[i] = xcalloc(1, sizeof *w[i]);
-                w[i]->run = r;
-                w[i]->w = embed_worker_new(r->e->model, r->e->hook);
-                buf_init(&w[i]->texts, 64u << 20);
-        }
-        while (started < n && pthread_create(&thread[started], NULL, work, w[started]) == 0)
-                started++;
-        for (unsigned i = 0; i < started; i++)
-                pthread_join(thread[i], NULL);
-        for (unsigned i = 0; i < n; i++)
-                worker_done(w[i]);
-        if (n && !started)
-                return err_set(err, -EAGAIN, "no thread can be started");
-        if (r->failed.code)
-                return err_set(err, r->failed.code, "%s", err_text(&r->failed));
-        int e = sync_all(r, err);
-        if (e == 0 && r->next < r->n_tasks)
-                e = err_set(err, -ECANCELED, "stopped");
-        return e;
+        free(r->segments);
+        free(r->vectors);
+        free(r->tasks);
+        free(r->reuse.at);
+        free(r->pieces);
+        free(r->sums);
+        buf_done(&r->texts);
+        embed_tokens_done(&r->tokens);
 }
 
 int embed_space(const struct embedding *e, struct embedded *ret, struct err *err)
 {
-        struct run r = {.e = e, .dims = embed_info(e->model)->dims};
+        CLEANUP(run_done) struct run r = {.e = e, .dims = vector_model_of(e->model).dims};
         struct vector_model m = vector_model_of(e->model);
+        buf_init(&r.texts, 256u << 20);
         r.synced_ms = clock_boot_ms();
-        pthread_mutex_init(&r.lock, NULL);
-        int x = space_use_model(e->space, &m, err);
+        r.sums = mem_try((size_t)GROUP * VECTOR_BLOCK * r.dims * sizeof *r.sums);
+        space_hold(e->space, true);
+        int x = r.sums ? space_use_model(e->space, &m, err)
+                       : err_set(err, -ENOMEM, "no memory for vectors");
         if (x == 0 && (x = take_segments(&r)) < 0)
                 err_sys(err, x, "the list of segments");
         if (x == 0)
                 x = list_tasks(&r, err);
         if (x == 0) {
                 plan(&r);
-                x = run_workers(&r, err);
+                x = do_all(&r, err);
         }
+        space_unhold(e->space);
         r.count.passages = r.all;
-        if (e->progress && x == 0)
-                e->progress(e->ctx, r.done, r.all);
         *ret = r.count;
-        free(r.segments);
-        free(r.vectors);
-        free(r.tasks);
-        free(r.reuse.at);
-        pthread_mutex_destroy(&r.lock);
         return x;
 }

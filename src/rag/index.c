@@ -1,6 +1,8 @@
 #include "rag/index.h"
 #include "rag/index_plan.h"
 #include "rag/parser.h"
+#include "rag/embedding.h"
+#include "rag/models.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -367,6 +369,39 @@ static int open_space(const struct index_job *job, struct space **ret, struct er
         return r < 0 ? err_set(err, r, "%s", err_text(&why)) : 0;
 }
 
+static void on_embedded(void *ctx, uint64_t done, uint64_t all)
+{
+        struct run *run = ctx;
+        pthread_mutex_lock(&run->lock);
+        run->progress.state = RAG_EMBEDDING;
+        run->progress.embedded = done;
+        run->progress.to_embed = all;
+        report(run, NULL, NULL);
+        pthread_mutex_unlock(&run->lock);
+}
+
+/* Without a model there is nothing to do; that is no failure. */
+static int embed(struct run *run, struct err *err)
+{
+        struct models_lent *lent = NULL;
+        struct embedded done = {0};
+        int r = run->job->models ? models_take(run->job->models, "", &lent, NULL) : -ENOENT;
+        if (r < 0)
+                return r == -ENOENT ? 0 : err_set(err, r, "the model for embeddings");
+        struct embedding e = {.space = run->space,
+                              .model = lent->model,
+                              .embedder = run->job->embedder,
+                              .stop = run->job->stop,
+                              .progress = on_embedded,
+                              .ctx = run};
+        r = embed_space(&e, &done, err);
+        models_give(run->job->models, lent);
+        if (r == 0 && done.made)
+                log_info("index.embedded", kv("space", run->job->rq->space), kv("made", done.made),
+                         kv("reused", done.reused));
+        return r < 0 ? err_wrap(err, r, "the documents are found by word only") : 0;
+}
+
 static int run_all(struct run *run, struct worker *w, struct err *err)
 {
         int r = open_space(run->job, &run->space, err);
@@ -383,6 +418,8 @@ static int run_all(struct run *run, struct worker *w, struct err *err)
         int c = commit(run, &late);
         while (c >= 0 && !stopped(run) && (c = space_tidy(run->space, &late)) > 0)
                 continue;
+        if (r >= 0 && c >= 0 && !stopped(run))
+                c = embed(run, &late);
         if (r >= 0 && c < 0)
                 r = err_set(err, c, "%s", err_text(&late));
         space_release(run->space);

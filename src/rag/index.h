@@ -1,12 +1,16 @@
 /* index.h - one index job: scan, compare with the catalog, parse what changed, remove what is
  * gone.
  *
+ * When the words of everything are in, the vectors that are missing are made (rag/embedding.h), if
+ * there is a model; searches go on all the while.
+ *
  * Plain blocking code for a thread of its own. Each file's result is committed with its passages;
  * killed at any point, the next job goes on where this one was. What it needs from outside is the
  * host: something that makes parse sandboxes (in the role: launch).
  */
 #pragma once
 #include "link/rag.h"
+#include "rag/embedder.h"
 #include "rag/segment/space.h"
 
 #define INDEX_BOXES        2  /* parse sandboxes at once */
@@ -25,9 +29,12 @@ struct index_host {
         /* Ends it and says how it had ended by itself, or "". */
         void (*close)(void *ctx, struct index_box *box, char reason[128]);
 };
+struct models; /* rag/models.h */
 struct index_job {
         const struct rag_index *rq;
         struct spaces *spaces;
+        struct models *models;     /* NULL: words alone */
+        struct embedder *embedder; /* with models */
         const struct index_host *host;
         /* Called from the job's threads, one at a time; about ten a second, and each file that is
          * not wholly indexed. */

@@ -20,8 +20,8 @@ struct job {
 };
 struct jobs {
         struct loop *loop;
-        struct spaces *spaces;
         struct index_host host;
+        struct index_job with;
         struct job *first;
         bool stopping;
 };
@@ -32,12 +32,13 @@ struct news {
         bool end;
 };
 
-struct jobs *jobs_new(struct loop *loop, struct spaces *spaces, struct index_host host)
+struct jobs *jobs_new(struct loop *loop, const struct index_job *with)
 {
         struct jobs *j = xcalloc(1, sizeof *j);
         j->loop = loop;
-        j->spaces = spaces;
-        j->host = host;
+        j->host = *with->host;
+        j->with = *with;
+        j->with.host = &j->host;
         return j;
 }
 
@@ -88,12 +89,11 @@ static void *run(void *ctx)
         struct job *x = ctx;
         struct rag_progress end = {0};
         struct err err = {0};
-        struct index_job job = {.rq = &x->what,
-                                .spaces = x->all->spaces,
-                                .host = &x->all->host,
-                                .progress = on_progress,
-                                .ctx = x,
-                                .stop = &x->stop};
+        struct index_job job = x->all->with;
+        job.rq = &x->what;
+        job.progress = on_progress;
+        job.ctx = x;
+        job.stop = &x->stop;
         int r = index_run(&job, &end, &err);
         if (r < 0)
                 log_warn("rag.index", kv("space", x->what.space), kv("error", err_text(&err)));

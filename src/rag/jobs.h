@@ -10,7 +10,8 @@
 
 struct jobs;
 
-struct jobs *jobs_new(struct loop *loop, struct spaces *spaces, struct index_host host);
+/* What every job works with: host, spaces, models, embedder of `with` count. */
+struct jobs *jobs_new(struct loop *loop, const struct index_job *with);
 void jobs_free(struct jobs *j); /* after jobs_count is 0; NULL is fine */
 /* Answers rq with progress until the job has ended. A job that runs for the space is joined: since
  * it may have passed what this asker wants to see indexed, the space is scanned once more when it

@@ -1,6 +1,8 @@
 #include "rag/question.h"
+#include "rag/embedding.h"
 #include "rag/listing.h"
 #include "rag/search.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <math.h>
@@ -84,18 +86,62 @@ static int add_hit(struct question *q, const char *path, const char *title, cons
         return 0;
 }
 
-static int search(struct question *q, struct space *s, struct words *words, struct err *err)
+/* The question's vector in `vector`, when there is a model and the space has vectors of it. What
+ * fails here costs the search by meaning only; the answer says so. */
+static void ask_meaning(struct question *q, struct space *s, const struct reading *with,
+                        struct search *what, float *vector)
+{
+        struct models_lent *lent = NULL;
+        struct slice text = slice_of(what->text);
+        uint64_t done = 0, all = 0;
+        struct err err = {0};
+        if (!with->models || models_take(with->models, "", &lent, NULL) < 0)
+                return;
+        struct vector_model m = vector_model_of(lent->model);
+        /* after a start, or when another model came into use; not while that one is at work */
+        if (!space_uses(s, &m) && space_hold(s, false)) {
+                if (space_use_model(s, &m, &err) < 0)
+                        log_warn("rag.vectors", kv("error", err_text(&err)));
+                space_unhold(s);
+        }
+        if (space_uses(s, &m))
+                embedded_count(s, &done, &all);
+        if (done) {
+                text.len = embedding_fits(lent->model, text);
+                if (embedder_run(with->embedder, lent->model, EMBED_QUERY, &text, 1, vector,
+                                 &err) == 0) {
+                        what->meaning = vector;
+                        what->dims = m.dims;
+                        q->embedded = (uint32_t)(done * 1000 / all);
+                        q->embedded = q->embedded ? q->embedded : 1;
+                } else {
+                        log_warn("rag.embed", kv("error", err_text(&err)));
+                }
+        }
+        models_give(with->models, lent);
+}
+
+static int search(struct question *q, struct space *s, const struct reading *with, struct err *err)
 {
         const struct rag_query *rq = &q->rq.query;
         struct search what = {.text = rq->text, .prefix = rq->prefix, .limit = rq->limit};
         CLEANUP(hits_done) struct hits hits = {0};
-        int r = search_run(s, words, &what, &hits, err);
+        float vector[VECTOR_DIMS_MAX] = {0};
+        ask_meaning(q, s, with, &what, vector);
+        int r = search_run(s, with->words, &what, &hits, err);
         for (size_t i = 0; i < hits.n && r == 0; i++) {
                 const struct hit *h = &hits.h[i];
                 struct passage p = {
                         .page = h->page, .ordinal = h->ordinal, .text = slice_of(h->text)};
                 clip(p.heading, sizeof p.heading, h->heading);
                 r = add_hit(q, h->path, h->title, &p, h->score);
+                if (r < 0)
+                        break;
+                struct rag_hit *x = &((struct rag_hit *)q->parts)[q->n - 1];
+                x->word_rank = h->word_rank;
+                x->meaning_rank = h->meaning_rank;
+                x->word_e6 = llround(h->word_score * 1e6);
+                x->cosine_e6 = llround(h->cosine * 1e6);
         }
         return r;
 }
@@ -160,47 +206,46 @@ static int drop_space(struct question *q, struct spaces *spaces, struct space *s
         return space_remove(spaces, q->rq.list.space, err);
 }
 
-static int answer(struct question *q, struct spaces *spaces, struct space *s, struct words *words,
-                  struct err *err)
+static int answer(struct question *q, struct space *s, const struct reading *with, struct err *err)
 {
         const struct rag_list *l = &q->rq.list;
         uint32_t limit = l->limit && l->limit < LIST_MAX ? l->limit : LIST_MAX;
         switch (q->verb) {
         case RAG_SEARCH:
-                return search(q, s, words, err);
+                return search(q, s, with, err);
         case RAG_DOCS:
                 return list_docs(s, l->path, l->after, limit, on_doc, q, err);
         case RAG_PASSAGES:
                 return list_passages(s, l->path, l->after_ordinal ? l->after_ordinal + 1 : 0, limit,
                                      on_passage, q, err);
         case RAG_REMOVE:
-                return l->path[0] ? remove_doc(q, s, err) : drop_space(q, spaces, s, err);
+                return l->path[0] ? remove_doc(q, s, err) : drop_space(q, with->spaces, s, err);
         }
         count(q, s);
         return 0;
 }
 
-static int run(struct question *q, struct spaces *spaces, struct words *words, struct err *err)
+static int run(struct question *q, const struct reading *with, struct err *err)
 {
         const struct rag_list *l = &q->rq.list;
         const char *name = q->verb == RAG_SEARCH ? q->rq.query.space : l->space;
         struct space *s = NULL;
-        int r = space_get(spaces, name, false, &s, err);
+        int r = space_get(with->spaces, name, false, &s, err);
         bool must_be = q->verb == RAG_PASSAGES || (q->verb == RAG_REMOVE && l->path[0]);
         if (r == -ENOENT && !must_be)
                 return 0; /* nothing indexed: nothing found */
         if (r == -EBADMSG && q->verb == RAG_REMOVE && !must_be)
-                return space_remove(spaces, name, err); /* damaged or not, it goes */
+                return space_remove(with->spaces, name, err); /* damaged or not, it goes */
         if (r < 0)
                 return r;
-        r = answer(q, spaces, s, words, err);
+        r = answer(q, s, with, err);
         space_release(s);
         return r;
 }
 
-void question_run(struct question *q, struct spaces *spaces, struct words *words)
+void question_run(struct question *q, const struct reading *with)
 {
-        q->status = run(q, spaces, words, &q->err);
+        q->status = run(q, with, &q->err);
         if (q->status < 0 && !q->err.code)
                 err_sys(&q->err, q->status, "the index");
 }
@@ -208,7 +253,7 @@ void question_run(struct question *q, struct spaces *spaces, struct words *words
 void question_answer(const struct question *q, struct peer_request *rq)
 {
         static const struct rag_doc last_doc;
-        static const struct rag_hit last_hit;
+        struct rag_hit last_hit = {.embedded = q->embedded};
         if (q->status < 0) {
                 peer_fail_err(rq, &q->err);
                 return;
@@ -219,5 +264,6 @@ void question_answer(const struct question *q, struct peer_request *rq)
         }
         for (size_t i = 0; i < q->n; i++)
                 peer_reply(rq, (const char *)q->parts + i * part_size(q), NULL, 0, true);
-        peer_reply(rq, q->verb == RAG_DOCS ? (const void *)&last_doc : &last_hit, NULL, 0, false);
+        peer_reply(rq, q->verb == RAG_DOCS ? (const void *)&last_doc : (const void *)&last_hit,
+                   NULL, 0, false);
 }

@@ -16,9 +16,8 @@ struct reader {
         pthread_cond_t more;
         struct item *first, **last;
         bool stop;
-        size_t waiting; /* the loop's thread only */
-        struct spaces *spaces;
-        struct words *words; /* the reading thread only */
+        size_t waiting;      /* the loop's thread only */
+        struct reading with; /* the reading thread only */
 };
 
 static void deliver(void *ctx)
@@ -44,7 +43,7 @@ static void *run(void *ctx)
                 if (!r->first)
                         r->last = &r->first;
                 pthread_mutex_unlock(&r->lock);
-                question_run(&it->q, r->spaces, r->words);
+                question_run(&it->q, &r->with);
                 loop_post(r->loop, deliver, it);
                 pthread_mutex_lock(&r->lock);
         }
@@ -52,12 +51,12 @@ static void *run(void *ctx)
         return NULL;
 }
 
-struct reader *reader_new(struct loop *loop, struct spaces *spaces, struct err *err)
+struct reader *reader_new(struct loop *loop, const struct reading *with, struct err *err)
 {
         struct reader *r = xcalloc(1, sizeof *r);
         r->loop = loop;
-        r->spaces = spaces;
-        r->words = words_new();
+        r->with = *with;
+        r->with.words = words_new();
         r->last = &r->first;
         pthread_mutex_init(&r->lock, NULL);
         pthread_cond_init(&r->more, NULL);
@@ -65,7 +64,7 @@ struct reader *reader_new(struct loop *loop, struct spaces *spaces, struct err *
         if (e == 0)
                 return r;
         err_sys(err, -e, "starting a thread");
-        words_free(r->words);
+        words_free(r->with.words);
         free(r);
         return NULL;
 }
@@ -85,7 +84,7 @@ void reader_free(struct reader *r)
                 question_done(&it->q);
                 free(it);
         }
-        words_free(r->words);
+        words_free(r->with.words);
         pthread_cond_destroy(&r->more);
         pthread_mutex_destroy(&r->lock);
         free(r);

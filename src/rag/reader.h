@@ -5,12 +5,12 @@
 #pragma once
 #include "link/rag.h"
 #include "net/peer.h"
-#include "rag/segment/space.h"
+#include "rag/question.h"
 
 struct reader;
 
-/* NULL when no thread can be had (err). */
-struct reader *reader_new(struct loop *loop, struct spaces *spaces, struct err *err);
+/* `with` is copied, without its words. NULL when no thread can be had (err). */
+struct reader *reader_new(struct loop *loop, const struct reading *with, struct err *err);
 void reader_free(struct reader *r); /* waits for the question in hand; NULL is fine */
 /* rq is answered later. `verb` is RAG_SEARCH, _DOCS, _PASSAGES, _REMOVE or _STATUS and request its
  * decoded struct, copied. */

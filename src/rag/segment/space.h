@@ -46,11 +46,16 @@ const struct segment *space_segment(const struct space *s, uint64_t id); /* NULL
 
 /* ---- vectors: made by somebody else (rag/embedding.h), kept here beside the segments */
 
-/* From now on the vectors of this model are used; those that are there are opened, those of joined
- * segments carried along. NULL: none. */
+/* Who holds a space is the only one to tidy it, to choose its model and to fill its vectors; nobody
+ * else closes a segment or its vectors meanwhile. False: another one does (only without `wait`). */
+bool space_hold(struct space *s, bool wait);
+void space_unhold(struct space *s);
+bool space_uses(struct space *s, const struct vector_model *m); /* is it the one in use? */
+/* Between the two: from now on the vectors of this model are used; those that are there are opened,
+ * those of joined segments carried along. NULL: none. */
 MUST_CHECK int space_use_model(struct space *s, const struct vector_model *m, struct err *err);
-/* The vectors of a segment, a file made for them if there is none. -ESTALE: it is gone. Nobody but
- * one who tidies closes them. */
+/* Between the two: the vectors of a segment, a file made for them if there is none. -ESTALE: it is
+ * gone. */
 MUST_CHECK int space_vectors(struct space *s, uint64_t segment, struct vectors **ret,
                              struct err *err);
 

@@ -24,7 +24,7 @@ struct space {
         pthread_mutex_t turn;
         pthread_cond_t next_turn;
         bool changing;
-        pthread_mutex_t tidying;
+        pthread_mutex_t tidying; /* space_hold */
         struct root root;
         struct log log;
         uint64_t log_long;       /* LOG_LONG; a test sets less */

@@ -300,8 +300,8 @@ static int tidy(struct space *s, struct err *err)
 
 int space_tidy(struct space *s, struct err *err)
 {
-        pthread_mutex_lock(&s->tidying);
+        space_hold(s, true);
         int r = tidy(s, err);
-        pthread_mutex_unlock(&s->tidying);
+        space_unhold(s);
         return r;
 }

@@ -10,13 +10,31 @@ static struct vectors *open_one(const struct space *s, const struct segment *g)
         return v;
 }
 
+bool space_hold(struct space *s, bool wait)
+{
+        return wait ? pthread_mutex_lock(&s->tidying) == 0
+                    : pthread_mutex_trylock(&s->tidying) == 0;
+}
+
+void space_unhold(struct space *s)
+{
+        pthread_mutex_unlock(&s->tidying);
+}
+
+bool space_uses(struct space *s, const struct vector_model *m)
+{
+        space_read(s);
+        bool same = memcmp(&s->model, m, sizeof *m) == 0;
+        space_read_end(s);
+        return same;
+}
+
 int space_use_model(struct space *s, const struct vector_model *m, struct err *err)
 {
         static const struct vector_model none;
         struct vector_model use = m ? *m : none;
         if (use.dims % 32 || use.dims > VECTOR_DIMS_MAX)
                 return err_set(err, -EINVAL, "vectors of %u dimensions", use.dims);
-        pthread_mutex_lock(&s->tidying); /* nobody else opens or closes any */
         pthread_rwlock_wrlock(&s->lock);
         if (memcmp(&s->model, &use, sizeof use) != 0) {
                 s->model = use;
@@ -26,7 +44,6 @@ int space_use_model(struct space *s, const struct vector_model *m, struct err *e
                 }
         }
         pthread_rwlock_unlock(&s->lock);
-        pthread_mutex_unlock(&s->tidying);
         return 0;
 }
 
