@@ -165,29 +165,30 @@ struct service *service_new(struct loop *loop, struct peer *(*launch)(void *ctx)
                 err_sys(err, dir, "the directory of the indexes");
                 return NULL;
         }
-        struct spaces *spaces = spaces_new(dir);
-        struct reader *reader = reader_new(loop, spaces, err);
-        if (!reader) {
-                spaces_free(spaces);
-                return NULL;
-        }
         struct boxes *boxes = boxes_new(loop, launch, ctx);
-        struct models *models = models_new(boxes_host(boxes), err);
+        struct index_host host = boxes_host(boxes);
+        struct models *models = models_new(host, err);
         if (!models) {
                 boxes_free(boxes);
-                reader_free(reader);
-                spaces_free(spaces);
+                closep(&dir);
                 return NULL;
         }
         struct service *s = xcalloc(1, sizeof *s);
-        s->loop = loop;
-        s->spaces = spaces;
-        s->reader = reader;
-        s->boxes = boxes;
-        s->jobs = jobs_new(loop, spaces, boxes_host(boxes));
-        s->models = models;
-        s->embedder = embedder_new();
+        *s = (struct service){.loop = loop,
+                              .spaces = spaces_new(dir),
+                              .boxes = boxes,
+                              .models = models,
+                              .embedder = embedder_new()};
+        s->reader = reader_new(loop, &(struct reading){s->spaces, NULL, models, s->embedder}, err);
+        s->jobs = jobs_new(loop, &(struct index_job){.host = &host,
+                                                     .spaces = s->spaces,
+                                                     .models = models,
+                                                     .embedder = s->embedder});
         s->model_verbs = model_verbs_new(loop, models, s->embedder);
+        if (!s->reader) {
+                service_free(s);
+                return NULL;
+        }
         s->timer = loop_timer_add(loop, TIDY_MS, tidy, s);
         return s;
 }

@@ -80,4 +80,26 @@ run model bench
 says "the bench cuts no text either" "$err" "the model reads"
 run model pull nothing-of-that-name
 is "an unknown package is refused" "$code" 1
+# --- a question by word and by meaning
+mkdir -p "$dir/docs"
+echo "the ab a the" >"$dir/docs/one.txt"
+echo "a the ab" >"$dir/docs/two.txt"
+run index "$dir/docs"
+is "indexed with a model" "$code" 0
+run search --json "ab"
+is "by word and by meaning" "$(jq -c '[.mode, .embedded, (.hits | length)]' <<<"$out")" '["hybrid",1,2]'
+run search --json --explain "ab"
+is "what a score is made of" "$(jq -c '[.hits[0].explain | keys[]]' <<<"$out")" \
+        '["cosine","meaning_rank","word_rank","word_score"]'
+run search --explain "ab"
+has "the same for a person" "$out" "by meaning: place"
+echo "the a ab a" >"$dir/docs/three.txt"
+run index "$dir/docs"
+run search --json "ab"
+is "a new file, too" "$(jq -c '[.embedded, (.hits | length)]' <<<"$out")" '[1,3]'
+kill -9 "$(role_pid rag)"
+sleep 0.1
+wait_until 20 "$paddock" search ab >/dev/null 2>&1
+run search --json "ab"
+is "after a death of rag" "$(jq -c '[.mode, .embedded, (.hits | length)]' <<<"$out")" '["hybrid",1,3]'
 done_testing
