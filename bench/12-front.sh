@@ -34,7 +34,8 @@ cat <<'TEXT'
 ## /bin/true through HTTP and from a shell
 
 Milliseconds, wall clock, 10 ms between two for the pool but by `paddock run`. HTTP: a create sent to
-its result received, two requests on one open connection; the job and its result are on disk.
+its result received, two requests on one open connection; job and result are being put on the disk
+meanwhile, and the client is told before that only of one that has ended.
 `paddock run`: a process is started, connects, creates, attaches, ends. Repeat: `bench/run front`.
 
 | what | runs | least | p50 | p90 | p99 |

@@ -4,6 +4,7 @@
 #include "api/build.h"
 #include "api/events.h"
 #include "api/files_pool.h"
+#include "api/flush.h"
 #include "api/handlers.h"
 #include "api/metrics.h"
 #include "api/router.h"
@@ -129,6 +130,7 @@ static int open_state(struct api *a, struct err *err)
         if (r < 0 || a->logs_fd < 0)
                 return err_sys(err, r < 0 ? r : a->logs_fd, "logs");
         r = db_open(path, &store_schema, &a->db, err);
+        r = r < 0 ? r : flush_new(a->env.loop, path, &a->flush, err);
         if (r < 0)
                 return r;
         prune_again(a);
@@ -167,6 +169,7 @@ void api_free(struct api *a)
         streams_cut(a);
         httpd_free(a->http);
         httpd_free(a->https);
+        flush_free(a->flush); /* those who wait for the disk watch jobs */
         while (a->jobs) {
                 if (a->jobs->kind == LIVE_BOX)
                         box_free((struct box *)a->jobs);

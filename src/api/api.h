@@ -33,6 +33,7 @@ struct events; /* of sandboxes, for who watches */
 struct api {
         struct api_env env;
         struct db *db;
+        struct flush *flush;        /* of it */
         struct httpd *http, *https; /* https: NULL without a certificate */
         struct buf tls_cert, tls_key;
         struct live *jobs; /* list */

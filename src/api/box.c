@@ -2,6 +2,7 @@
 #include "api/admission.h"
 #include "api/box_impl.h"
 #include "api/events.h"
+#include "api/flush.h"
 #include "api/job_json.h"
 #include "api/warm.h"
 #include "base/clock.h"
@@ -71,24 +72,55 @@ static void ignore_answer(void *ctx UNUSED, const struct peer_answer *a UNUSED)
 {
 }
 
-/* What launch and keep still hold of it. When one is away now, the sweep at its return does it. */
-static void forget(const struct box *b)
+/* What launch and keep still hold of one whose result is on the disk. When one of them is away now,
+ * the sweep at its return does it. */
+struct forgetting {
+        struct api *api;
+        char id[ID_TEXT_LEN + 1], parent[ID_TEXT_LEN + 1];
+};
+
+static void forget(void *ctx, int status)
 {
-        struct api *a = b->live.api;
+        auto_free struct forgetting *b = ctx;
+        struct api *a = b->api;
+        if (status < 0) { /* launch keeps it: it is asked for again after a restart */
+                if (status == -ECANCELED)
+                        return;
+                log_error("job.store", kv("id", (const char *)b->id),
+                          kv("error", errno_text(-status)));
+                return;
+        }
         struct peer *launch = api_peer(a, "launch"), *keep = api_peer(a, "keep");
         struct launch_id which = {0};
         struct launch_exec_id exec = {0};
         struct keep_key key = {0};
-        memcpy(which.id, b->live.id, sizeof which.id);
+        memcpy(which.id, b->id, sizeof which.id);
         memcpy(exec.id, b->parent, sizeof exec.id);
-        memcpy(exec.exec, b->live.id, sizeof exec.exec);
-        memcpy(key.id, b->live.id, sizeof key.id);
+        memcpy(exec.exec, b->id, sizeof exec.exec);
+        memcpy(key.id, b->id, sizeof key.id);
         if (launch && b->parent[0])
                 peer_call(launch, LAUNCH_EXEC_FORGET, &exec, NULL, 0, ignore_answer, NULL);
         else if (launch)
                 peer_call(launch, LAUNCH_FORGET, &which, NULL, 0, ignore_answer, NULL);
         if (keep)
                 peer_call(keep, KEEP_DROP, &key, NULL, 0, ignore_answer, NULL);
+}
+
+void box_kill(struct api *a, const char *id)
+{
+        struct peer *launch = api_peer(a, "launch");
+        const struct box *b = box_find(a, id);
+        struct launch_stop stop = {0};
+        struct launch_exec_signal kill = {.signal = 9};
+        if (!b || !launch)
+                return;
+        memcpy(stop.id, id, sizeof stop.id);
+        memcpy(kill.id, b->parent, sizeof kill.id);
+        memcpy(kill.exec, id, sizeof kill.exec);
+        if (b->parent[0])
+                peer_call(launch, LAUNCH_EXEC_SIGNAL, &kill, NULL, 0, ignore_answer, NULL);
+        else
+                peer_call(launch, LAUNCH_STOP, &stop, NULL, 0, ignore_answer, NULL);
 }
 
 static void try_finish(void *ctx);
@@ -112,7 +144,7 @@ static void finish(struct box *b)
         json_decref(result);
         loop_timer_remove(b->bound);
         b->bound = NULL;
-        int r = jobs_end(a->db, b->live.id, text, &err);
+        int r = jobs_end_soon(a->db, b->live.id, text, &err);
         if (r < 0) {
                 log_error("job.store", kv("id", (const char *)b->live.id),
                           kv("error", err_text(&err)));
@@ -122,7 +154,11 @@ static void finish(struct box *b)
         log_info("job.ended", kv("id", (const char *)b->live.id),
                  kv("reason", launch_reason_text(b->result.reason)));
         tell_end(b, text);
-        forget(b);
+        struct forgetting *f = xcalloc(1, sizeof *f);
+        f->api = a;
+        memcpy(f->id, b->live.id, sizeof f->id);
+        memcpy(f->parent, b->parent, sizeof f->parent);
+        flush_then(a->flush, forget, f);
         box_pump_stop(b);
         live_end(&b->live);
         box_free(b);

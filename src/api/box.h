@@ -80,6 +80,7 @@ void box_signal(struct box *b, struct peer *launch, uint32_t number, peer_answer
 void box_resize(struct box *b, uint32_t rows, uint32_t cols);
 /* One that an earlier life of this role accepted. */
 void box_restore(struct api *a, const struct job_row *row);
+void box_kill(struct api *a, const char *id); /* nobody was told of it: it is ended at once */
 struct box *box_find(const struct api *a, const char *id);
 
 void box_peer_up(struct api *a, const char *role);

@@ -4,6 +4,7 @@
 #include "api/command.h"
 #include "api/egress.h"
 #include "api/events.h"
+#include "api/accepted.h"
 #include "api/handlers.h"
 #include "api/job_json.h"
 #include "api/sandbox_spec.h"
@@ -97,36 +98,26 @@ static int accept_exec(struct call *c, const struct launch_exec *e, int64_t owne
                               .owner = owner,
                               .created_ms = clock_wall_ms(),
                               .spec = text};
-        return jobs_accept(c->api->db, &row, err);
+        return jobs_accept_soon(c->api->db, &row, err);
 }
 
-struct beginning {
-        struct call *c;
-        char box[ID_TEXT_LEN + 1], id[ID_TEXT_LEN + 1];
-        int64_t owner;
-};
-
-static void on_made(void *ctx, int status, const struct err *err)
+static void made(struct call *c, const char *id)
 {
-        struct beginning *m = ctx;
-        struct call *c = m->c;
-        if (status < 0 && status != -EPIPE) {
-                /* Refused, and nobody was told the id: it was never accepted. */
-                (void)!jobs_delete(c->api->db, m->id, NULL);
-                (void)!outlog_remove(c->api->logs_fd, m->id);
-                if (status == -ENOENT)
-                        call_fail(c, -EALREADY, "the sandbox has ended");
-                else
-                        call_fail_err(c, err);
-        } else {
-                json_t *o = job_load(c->api, m->id);
-                event_tell(
-                        c->api, "exec", m->box, m->owner,
-                        json_pack("{s:s,s:O?}", "exec", m->id, "argv", json_object_get(o, "argv")));
-                call_json(c, 201, o ? o : json_pack("{s:s}", "id", m->id));
-        }
-        call_unref(c);
-        free(m);
+        auto_json json_t *o = job_load(c->api, id);
+        const struct box *b = box_find(c->api, id);
+        if (b)
+                event_tell(c->api, "exec", b->parent, b->live.owner,
+                           json_pack("{s:s,s:O?}", "exec", id, "argv", json_object_get(o, "argv")));
+}
+
+static void tell(struct call *c, const char *id, int status, const struct err *err)
+{
+        if (status == -ENOENT)
+                call_fail(c, -EALREADY, "the sandbox has ended");
+        else if (status < 0)
+                call_fail_err(c, err);
+        else
+                accepted_answer(c, id, NULL);
 }
 
 static void begin(struct call *c, struct box *parent, const struct launch_exec *e,
@@ -149,12 +140,8 @@ static void begin(struct call *c, struct box *parent, const struct launch_exec *
                 call_fail_err(c, &err);
                 return;
         }
-        struct beginning *m = xcalloc(1, sizeof *m);
-        m->c = call_ref(c);
-        m->owner = parent->live.owner;
-        memcpy(m->id, e->exec, sizeof m->id);
-        memcpy(m->box, e->id, sizeof m->box);
-        box_exec(b, launch, e, command, on_made, m);
+        static const struct accepted_calls calls = {made, tell};
+        box_exec(b, launch, e, command, accepted_made, accepted_new(c, b, &calls));
 }
 
 void execs_post(struct call *c)

@@ -1,4 +1,5 @@
 /* POST /v1/sandboxes: from the request to the sandbox that runs. */
+#include "api/accepted.h"
 #include "api/admission.h"
 #include "api/box.h"
 #include "api/events.h"
@@ -9,11 +10,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-struct creation {
-        struct call *c;
-        char id[ID_TEXT_LEN + 1];
-};
 
 /* What the caller can mend keeps its code; a kernel that refuses us is our trouble, not a lack of
  * rights of his. */
@@ -28,23 +24,12 @@ static void refuse(struct call *c, const struct err *err)
         call_fail(c, -EIO, "the sandbox could not be made: %s", err_text(err));
 }
 
-static void on_created(void *ctx, int status, const struct err *err)
+static void tell(struct call *c, const char *id, int status, const struct err *err)
 {
-        struct creation *m = ctx;
-        struct call *c = m->c;
-        if (status < 0 && status != -EPIPE) {
-                /* Refused, and nobody was told the id: it was never accepted. */
-                (void)!jobs_delete(c->api->db, m->id, NULL);
-                (void)!outlog_remove(c->api->logs_fd, m->id);
+        if (status < 0)
                 refuse(c, err);
-        } else if (c->rq) {
-                json_t *o = job_load(c->api, m->id);
-                if (o)
-                        json_object_set_new(o, "reused", json_false());
-                call_json(c, 201, o ? o : json_pack("{s:s}", "id", m->id));
-        }
-        call_unref(c);
-        free(m);
+        else
+                accepted_answer(c, id, "reused");
 }
 
 static int accept_job(struct call *c, const struct sandbox_spec *s, struct err *err)
@@ -58,7 +43,7 @@ static int accept_job(struct call *c, const struct sandbox_spec *s, struct err *
                               .owner = c->who.user.id,
                               .created_ms = clock_wall_ms(),
                               .spec = text};
-        int r = jobs_accept(c->api->db, &row, err);
+        int r = jobs_accept_soon(c->api->db, &row, err);
         if (r == 0)
                 event_tell(c->api, "created", s->launch.id, c->who.user.id,
                            json_pack("{s:O}", "argv", json_object_get(o, "argv")));
@@ -152,10 +137,8 @@ static void create(struct call *c, struct sandbox_spec *s, uint64_t asked_ms)
                 call_fail_err(c, &err);
                 return;
         }
-        struct creation *m = xcalloc(1, sizeof *m);
-        m->c = call_ref(c);
-        memcpy(m->id, s->launch.id, sizeof m->id);
-        box_create(b, launch, &s->launch, s->command, on_created, m);
+        static const struct accepted_calls calls = {NULL, tell};
+        box_create(b, launch, &s->launch, s->command, accepted_made, accepted_new(c, b, &calls));
 }
 
 /* A request that is good, until there is room for it and its template is warm. */

@@ -20,6 +20,14 @@ int jobs_accept(struct db *db, const struct job_row *row, struct err *err)
         return r < 0 ? r : 0;
 }
 
+int jobs_accept_soon(struct db *db, const struct job_row *row, struct err *err)
+{
+        db_sync(db, false);
+        int r = jobs_accept(db, row, err);
+        db_sync(db, true);
+        return r;
+}
+
 int jobs_running(struct db *db, const char *id, const char *enforcement, struct err *err)
 {
         /* What runs when the machine fails is lost, whichever state the disk has: the death of this
@@ -39,6 +47,14 @@ int jobs_end(struct db *db, const char *id, const char *result, struct err *err)
                      "UPDATE jobs SET state='ended',ended_ms=?,result=? WHERE id=? AND"
                      " state<>'ended'",
                      "iss", (int64_t)clock_wall_ms(), result, id);
+}
+
+int jobs_end_soon(struct db *db, const char *id, const char *result, struct err *err)
+{
+        db_sync(db, false);
+        int r = jobs_end(db, id, result, err);
+        db_sync(db, true);
+        return r;
 }
 
 int jobs_delete(struct db *db, const char *id, struct err *err)

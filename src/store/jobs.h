@@ -23,11 +23,16 @@ typedef void (*job_fn)(void *ctx, const struct job_row *row);
 
 /* -EEXIST: the owner has a job of that name that has not ended. */
 MUST_CHECK int jobs_accept(struct db *db, const struct job_row *row, struct err *err);
+/* The same, but on the disk only when the log has been synced (api/flush.h): the client hears the id
+ * after that. Until then it survives the death of this role. */
+MUST_CHECK int jobs_accept_soon(struct db *db, const struct job_row *row, struct err *err);
 /* The job runs; enforcement may be NULL. On the disk with the next change, not before. 1 done, 0 it was not `accepted`. */
 MUST_CHECK int jobs_running(struct db *db, const char *id, const char *enforcement,
                             struct err *err);
 /* 1 it ended now, 0 it had ended before (or is gone): the caller then does nothing. */
 MUST_CHECK int jobs_end(struct db *db, const char *id, const char *result, struct err *err);
+/* The same, as jobs_accept_soon. */
+MUST_CHECK int jobs_end_soon(struct db *db, const char *id, const char *result, struct err *err);
 /* What is kept of its specification. */
 MUST_CHECK int jobs_set_spec(struct db *db, const char *id, const char *spec, struct err *err);
 /* Removes a job, ended or not (one that was never told to a client). */
