@@ -101,6 +101,18 @@ static int choose_any(const struct gpu_table *t, struct launch_spec *spec, struc
                     : err_set(err, -ENOENT, "gpu: this host has not so many");
 }
 
+/* Says what there is instead. */
+static int unknown(const struct gpu_table *t, const char *name, struct err *err)
+{
+        char names[ERR_TEXT_MAX / 2] = "";
+        size_t n = 0;
+        for (size_t i = 0; i < t->n && n + strlen(t->devices[i].name) + 8 < sizeof names; i++)
+                n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "",
+                                      t->devices[i].name);
+        return err_set(err, -ENOENT, "gpu: this host has no '%s'%s%s", name,
+                       t->n ? ", but " : " and no CDI file of another (gpu.cdi_dirs)", names);
+}
+
 int gpu_choose(const struct gpu_table *t, struct launch_spec *spec,
                bool (*in_use)(void *ctx, const char *name), void *ctx, struct err *err)
 {
@@ -114,7 +126,7 @@ int gpu_choose(const struct gpu_table *t, struct launch_spec *spec,
                         if (str_eq(spec->gpus[k].device, name))
                                 r = err_set(err, -EINVAL, "gpu: '%s' is there twice", name);
                 if (r == 0 && !find(t, name))
-                        r = err_set(err, -ENOENT, "gpu: this host has no '%s'", name);
+                        r = unknown(t, name, err);
                 else if (r == 0 && !t->shared && in_use(ctx, name))
                         r = err_set(err, -EBUSY, "gpu: '%s' is in use by another sandbox", name);
         }

@@ -44,6 +44,8 @@ enum finding probe_pids(char detail[DETAIL_MAX]);
 enum finding probe_pdftotext(char detail[DETAIL_MAX]);
 enum finding probe_fts5(char detail[DETAIL_MAX]);
 enum finding probe_python(char detail[DETAIL_MAX]);
+enum finding probe_runsc(char detail[DETAIL_MAX]);
+enum finding probe_loop(char detail[DETAIL_MAX]);
 enum finding probe_disk(char detail[DETAIL_MAX]);
 enum finding probe_clock(char detail[DETAIL_MAX]);
 enum finding probe_socket(char detail[DETAIL_MAX]);

@@ -208,6 +208,22 @@ enum finding probe_python(char detail[DETAIL_MAX])
         return in_sandbox("python3", detail);
 }
 
+enum finding probe_runsc(char detail[DETAIL_MAX])
+{
+        return find_program("runsc", "/usr/local/bin:/usr/bin", detail) ? FOUND : MISSING;
+}
+
+/* A file system of its own for a disk or a volume. */
+enum finding probe_loop(char detail[DETAIL_MAX])
+{
+        if (!find_program("mkfs.ext4", "/usr/sbin", detail))
+                return MISSING;
+        if (geteuid() == 0 && access("/dev/loop-control", R_OK | W_OK) == 0)
+                return FOUND;
+        snprintf(detail, DETAIL_MAX, geteuid() == 0 ? "no /dev/loop-control" : "only for root");
+        return MISSING;
+}
+
 /* The library is opened, not linked: this program needs libc alone. */
 enum finding probe_fts5(char detail[DETAIL_MAX])
 {

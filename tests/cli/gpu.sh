@@ -129,6 +129,8 @@ check "no hook was run" test ! -e "$dir/evidence"
 # named wrongly; a reload reads the files again
 run run --gpu none -- true
 has "a wrong name is said" "$err" "no name such as nvidia.com/gpu=0"
+run run --gpu example.com/gpu=7 -- true
+has "one that is not there, with those that are" "$err" "but example.com/gpu=0, example.com/gpu=1"
 run run --gpu 9 -- true
 has "and a number too high" "$err" "expected 1 to 8"
 rm "$dir/cdi/good.yaml"

@@ -103,6 +103,8 @@ unset PADDOCK_SOCKET
 run doctor
 has "doctor names namespaces" "$out" "user namespaces"
 doctor_code=$code
+has "and what holds a quota" "$out" "loop devices"
+has "and the other driver" "$out" "runsc"
 run doctor --json
 is "doctor --json agrees" "$(jq -r '.ok' <<<"$out")" "$([ "$doctor_code" -eq 0 ] && echo true || echo false)"
 ldd "$paddock" >"$dir/libs"
