@@ -80,6 +80,7 @@ for number in $(seq 73); do
                 case $one in
                 OPEN*) verdict="OPEN ($kind $rest)${one#OPEN}" ;;
                 closed*) case $verdict in '' | 'not applicable'* | closed) verdict=$one ;; esac ;;
+                'host lacks'*) verdict=${verdict:+$verdict; }$one ;; # what is left of it
                 *) case $verdict in OPEN* | closed*) ;; *) verdict=${one:-OPEN: no answer} ;; esac ;;
                 esac
         done < <(grep "^$number " "$here/list")
