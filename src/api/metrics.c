@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "link/serve.h"
+#include "link/vault.h"
 #include <inttypes.h>
 
 #define STATUS_MAX  600
@@ -101,6 +102,48 @@ static void on_role(void *ctx, const struct peer_answer *a)
                 finish(s);
 }
 
+static void put_counter(struct scrape *s, const struct vault_counter *k)
+{
+        const struct {
+                const char *name, *label;
+                uint64_t n;
+        } rows[] = {{"requests_total", "verdict=\"allowed\",", k->allowed},
+                    {"requests_total", "verdict=\"denied\",", k->denied},
+                    {"requests_total", "verdict=\"failed\",", k->failed},
+                    {"bytes_total", "direction=\"up\",", k->up},
+                    {"bytes_total", "direction=\"down\",", k->down},
+                    {"tokens_total", "kind=\"input\",", k->input},
+                    {"tokens_total", "kind=\"output\",", k->output},
+                    {"tokens_total", "kind=\"cache_write\",", k->cache_write},
+                    {"tokens_total", "kind=\"cache_read\",", k->cache_read},
+                    {"micro_usd_total", "", k->micro_usd},
+                    {"open", "", k->open}};
+        for (size_t i = 0; i < ARRAY_LEN(rows) && s->r == 0; i++)
+                s->r = buf_addf(&s->text, "paddock_route_%s{%sroute=\"%s\"} %" PRIu64 "\n",
+                                rows[i].name, rows[i].label, k->route, rows[i].n);
+}
+
+static void ask_serve(struct scrape *s)
+{
+        struct peer *serve = api_peer(s->c->api, "serve");
+        struct serve_empty nothing = {0};
+        if (serve)
+                peer_call(serve, SERVE_STATUS, &nothing, NULL, 0, on_role, s);
+        else
+                finish(s);
+}
+
+/* Of the vault, by route; "-": through the proxy. They begin anew when it does. */
+static void on_counter(void *ctx, const struct peer_answer *a)
+{
+        struct scrape *s = ctx;
+        const struct vault_counter *k = a->rep;
+        if (a->status == 0 && k->route[0])
+                put_counter(s, k);
+        if (!a->more)
+                ask_serve(s);
+}
+
 void metrics_route(struct call *c)
 {
         struct scrape *s = xcalloc(1, sizeof *s);
@@ -121,10 +164,10 @@ void metrics_route(struct call *c)
         put_jobs(s, "sandbox");
         put_jobs(s, "index");
         put_jobs(s, "image");
-        struct peer *serve = api_peer(c->api, "serve");
-        struct serve_empty nothing = {0};
-        if (serve)
-                peer_call(serve, SERVE_STATUS, &nothing, NULL, 0, on_role, s);
+        struct peer *vault = api_peer(c->api, "vault");
+        struct vault_empty all = {0};
+        if (vault)
+                peer_call(vault, VAULT_COUNTERS, &all, NULL, 0, on_counter, s);
         else
-                finish(s);
+                ask_serve(s);
 }

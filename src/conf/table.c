@@ -360,6 +360,18 @@ const struct option config_options[] = {
                        "addresses are otherwise never reached.",
         },
         {
+                .name = "egress.idle",
+                .type = OPTION_MS,
+                .def = "1h",
+                .min = SECOND,
+                .max = 30 * DAY,
+                .zero = "never",
+                .reloadable = true,
+                .doc = "A connection of a sandbox through the proxy on which nothing moves for so "
+                       "long "
+                       "is cut. For routes: key idle= of routes.define.",
+        },
+        {
                 .name = "build.mirrors",
                 .type = OPTION_LIST,
                 .def = "",

@@ -8,6 +8,19 @@ static const struct wire_field status_fields[] = {WIRE_STR(struct vault_status, 
 static const struct wire_field sandbox_fields[] = {
         WIRE_STR(struct vault_sandbox, id), WIRE_STR(struct vault_sandbox, owner),
         WIRE_BYTES(struct vault_sandbox, policy, POLICY_TEXT_MAX), WIRE_END};
+static const struct wire_field counter_fields[] = {WIRE_STR(struct vault_counter, route),
+                                                   WIRE_U64(struct vault_counter, allowed),
+                                                   WIRE_U64(struct vault_counter, denied),
+                                                   WIRE_U64(struct vault_counter, failed),
+                                                   WIRE_U64(struct vault_counter, up),
+                                                   WIRE_U64(struct vault_counter, down),
+                                                   WIRE_U64(struct vault_counter, input),
+                                                   WIRE_U64(struct vault_counter, output),
+                                                   WIRE_U64(struct vault_counter, cache_write),
+                                                   WIRE_U64(struct vault_counter, cache_read),
+                                                   WIRE_U64(struct vault_counter, micro_usd),
+                                                   WIRE_U32(struct vault_counter, open),
+                                                   WIRE_END};
 static const struct wire_field open_fields[] = {WIRE_STR(struct vault_open, route),
                                                 WIRE_STR(struct vault_open, owner), WIRE_END};
 static const struct wire_field deliver_fields[] = {
@@ -34,6 +47,7 @@ static const struct wire_type empty = {"empty", sizeof(struct vault_empty), empt
 static const struct wire_type id = {"id", sizeof(struct vault_id), id_fields};
 static const struct wire_type status = {"status", sizeof(struct vault_status), status_fields};
 static const struct wire_type sandbox = {"sandbox", sizeof(struct vault_sandbox), sandbox_fields};
+static const struct wire_type counter = {"counter", sizeof(struct vault_counter), counter_fields};
 static const struct wire_type open = {"open", sizeof(struct vault_open), open_fields};
 static const struct wire_type deliver = {"deliver", sizeof(struct vault_deliver), deliver_fields};
 static const struct wire_type dial = {"dial", sizeof(struct vault_dial), dial_fields};
@@ -54,6 +68,7 @@ static const struct link_verb verbs[] = {
         {VAULT_SECRET_PUT, "secret-put", &sealed, &empty, 0, 0},
         {VAULT_SECRET_LIST, "secret-list", &empty, &secret, 0, 0},
         {VAULT_SECRET_REMOVE, "secret-remove", &name, &empty, 0, 0},
+        {VAULT_COUNTERS, "counters", &empty, &counter, 0, 0},
         {VAULT_OPEN, "open", &open, &empty, 0, 1},
 };
 const struct link_spec vault_link = {"vault", 1, verbs, ARRAY_LEN(verbs), 0};

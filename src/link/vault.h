@@ -5,7 +5,7 @@
  *           once after each new link when all that run have been named.
  *   gate    asks for connections: DIAL. It decides nothing: what it asks for is checked against
  *           what launch said.
- *   api     STATUS; KEY, SECRET_PUT, SECRET_LIST, SECRET_REMOVE for operators that come by HTTP:
+ *   api     STATUS, COUNTERS; KEY, SECRET_PUT, SECRET_LIST, SECRET_REMOVE for operators that come by HTTP:
  *           values are sealed to the vault (link/envelope.h), api never holds one.
  *   api and rag use routes themselves, where the operator's line of a route names them (roles=):
  *           OPEN. The answer is a stream on which HTTP/1.1 requests are answered; vault connects,
@@ -29,6 +29,7 @@ enum vault_verb {
         VAULT_SECRET_PUT,    /* vault_sealed -> vault_empty */
         VAULT_SECRET_LIST,   /* vault_empty -> vault_secret parts; the last has no name */
         VAULT_SECRET_REMOVE, /* vault_name -> vault_empty */
+        VAULT_COUNTERS,      /* vault_empty -> vault_counter parts; the last has no route */
         VAULT_OPEN, /* vault_open -> vault_empty + [stream]: requests of the asking role, HTTP/1.1
                                  with targets below that route's upstream, "/v1/embeddings"; many on
                                  one stream, one after the other. -ENOENT: no such route for it */
@@ -46,6 +47,13 @@ struct vault_empty {
 };
 struct vault_id {
         char id[ID_TEXT_LEN + 1];
+};
+/* Since the vault started. */
+struct vault_counter {
+        char route[NAME_TEXT_MAX + 1]; /* "-": tunnels and plain requests through the proxy */
+        uint64_t allowed, denied, failed, up, down; /* requests or connections; bytes of bodies */
+        uint64_t input, output, cache_write, cache_read, micro_usd;
+        uint32_t open; /* now */
 };
 struct vault_status {
         char state[16]; /* "unlocked": no secret needs a key yet */

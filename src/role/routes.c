@@ -150,6 +150,8 @@ static int set_number(struct route *t, const char *key, const char *value, bool 
         for (size_t i = 0; i < ARRAY_LEN(money); i++)
                 if (str_eq(money[i].key, key))
                         return set_usd(money[i].to, value);
+        if (str_eq(key, "idle"))
+                return str_to_ms(value, &t->idle_ms);
         if (str_eq(key, "body_max"))
                 return str_to_bytes(value, &t->body_max);
         *ret_known = false;
@@ -195,8 +197,11 @@ int routes_define(struct routes *r, const char *line, struct err *err)
         const struct route *old = find(r, name);
         if (!old && r->n == ROUTES_MAX)
                 return err_set(err, -EINVAL, "more than %d routes", ROUTES_MAX);
-        struct route t = {
-                .redirect = ROUTE_PASS, .body_max = 64ull << 20, .concurrency = 64, .users = "*"};
+        struct route t = {.redirect = ROUTE_PASS,
+                          .body_max = 64ull << 20,
+                          .concurrency = 64,
+                          .users = "*",
+                          .idle_ms = 600000};
         if (old)
                 t = *old;
         if (strstr(line, " roles="))

@@ -18,6 +18,7 @@
  *   server_tools   TYPE|TYPE*: tools that the upstream itself runs; none by default
  *   body_max       largest body, such as 32M
  *   concurrency    requests of one sandbox at once
+ *   idle           TIME: a request of which nothing moves for so long ends; 10m by default, 0: never
  *   rate           requests of one sandbox a minute
  *   box_requests box_tokens box_usd, name_..., owner_..., route_...
  *                  budgets: of a sandbox for its life; of an owner's sandboxes of one name, of an
@@ -54,7 +55,7 @@ struct route {
         bool encoded_slash;
         enum route_redirect redirect;
         enum route_meter meter;
-        uint64_t body_max, concurrency, rate;
+        uint64_t body_max, concurrency, rate, idle_ms;
         struct route_limit box, named, owner, whole;
 };
 struct routes {

@@ -9,8 +9,16 @@
 #include "net/loop.h"
 #include "vault/policy.h"
 
+#define VBOX_BUCKETS 1024
+
+struct flow_use {
+        uint64_t up, down, us; /* bytes of the sandbox and of the other side; how long */
+};
 struct vbox {
-        struct vbox *next;
+        struct vbox *next, **at;
+        struct vbox *same_hash;
+        struct vboxes *all;
+        size_t n_flows;
         char id[ID_TEXT_LEN + 1];
         char owner[NAME_TEXT_MAX + 1];
         struct policy *policy;
@@ -18,18 +26,28 @@ struct vbox {
         size_t text_n;
         struct flow *flows;
 };
+struct flow;
 struct vboxes {
         struct loop *loop;
+        /* A connection is over: what it carried, and why when not by itself. May be NULL. */
+        void (*flow_ended)(void *ctx, const struct flow *f, const struct flow_use *u,
+                           const char *why);
+        void *ctx;
+        uint64_t idle_ms; /* a connection on which nothing moves for so long is cut; 0: never */
+        struct loop_timer *look;
+        size_t n_flows;
         struct vbox *first;
+        struct vbox *buckets[VBOX_BUCKETS]; /* by id */
         size_t n;
         bool synced; /* launch has named all that run */
         struct vwait *waiting;
         struct loop_timer *sync_timer;
 };
 
-/* What one connection was for; given to `ended` once it is over. */
+/* What one connection was for. */
 struct flow {
-        struct flow *next;
+        struct flow *next, **at;
+        uint64_t began_us;
         struct vbox *box;
         int fd;
         struct loop_io *io;

@@ -16,6 +16,7 @@ struct wish {
 static int record(struct wish *w, const char *verdict)
 {
         struct audit *a = w->e->audit;
+        counter_verdict(counter_of(w->e->counters, "-"), verdict);
         const struct vbox *b = vbox_find(w->e->boxes, w->q.sandbox);
         if (!a)
                 return 0;
@@ -102,4 +103,27 @@ void egress_dial(struct egress *e, struct peer_request *rq, const struct vault_d
         struct wish *w = xcalloc(1, sizeof *w);
         *w = (struct wish){.e = e, .rq = rq, .q = *q};
         vboxes_when_known(e->boxes, q->sandbox, decide, w);
+}
+
+/* A second line: what it has carried. */
+void egress_ended(void *egress, const struct flow *f, const struct flow_use *u, const char *why)
+{
+        struct egress *e = egress;
+        struct vault_counter *k = counter_of(e->counters, "-");
+        k->up += u->up;
+        k->down += u->down;
+        if (!e->audit)
+                return;
+        audit_begin(e->audit, "connect-end");
+        audit_text(e->audit, "sandbox", f->box->id);
+        audit_text(e->audit, "owner", f->box->owner);
+        audit_text(e->audit, "host", f->host);
+        audit_number(e->audit, "port", f->port);
+        audit_number(e->audit, "up", u->up);
+        audit_number(e->audit, "down", u->down);
+        audit_number(e->audit, "us", u->us);
+        if (*why)
+                audit_text(e->audit, "cut", why);
+        if (audit_end(e->audit) < 0)
+                log_error("audit.lost", kv("sandbox", f->box->id), kv("host", f->host));
 }

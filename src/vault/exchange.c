@@ -7,17 +7,22 @@
 #include <sys/socket.h>
 
 #define STREAMS_MAX 8192
+#define LOOK_MS     1000 /* how exact the end of an idle stream is */
 
 /* ---- the record ---- */
 
 void exchange_record(struct exchange *x)
 {
         struct audit *a = x->all->audit;
+        struct vault_counter *count = counter_of(x->all->counters, x->route.name);
         const struct vbox *b = vbox_find(x->all->boxes, x->sandbox);
         uint64_t now = clock_boot_us();
         if (!x->busy)
                 return;
         x->busy = false;
+        counter_verdict(count, x->verdict);
+        count->up += x->relay.bytes_up;
+        count->down += x->relay.bytes_down;
         if (!a)
                 return;
         audit_begin(a, "request");
@@ -46,6 +51,11 @@ void exchange_record(struct exchange *x)
                 audit_number(a, "reserved_tokens", x->reserved.tokens);
         }
         if (x->meters) {
+                count->input += x->usage.input;
+                count->output += x->usage.output;
+                count->cache_write += x->usage.cache_write;
+                count->cache_read += x->usage.cache_read;
+                count->micro_usd += used.micro_usd;
                 audit_number(a, "micro_usd", used.micro_usd);
                 audit_number(a, "input", x->usage.input);
                 audit_number(a, "output", x->usage.output);
@@ -270,6 +280,33 @@ static const struct relay_ops ops = {.request = on_request,
 
 /* ---- streams ---- */
 
+static bool stands_still(struct exchange *x, uint64_t now)
+{
+        uint64_t moved = x->relay.bytes_up + x->relay.bytes_down + x->status;
+        if (!x->busy || moved != x->moved || !x->still_us)
+                x->still_us = now;
+        x->moved = moved;
+        return x->busy && x->route.idle_ms && now - x->still_us > x->route.idle_ms * 1000;
+}
+
+static void look_at_all(void *ctx)
+{
+        struct exchanges *all = ctx;
+        uint64_t now = clock_boot_us();
+        for (struct exchange *x = all->first, *next; x; x = next) {
+                next = x->next;
+                if (!stands_still(x, now))
+                        continue;
+                x->verdict = "idle";
+                if (x->relay.rsp_begun)
+                        relay_cut(&x->relay);
+                else
+                        exchange_refuse(x, 504, "the upstream says nothing");
+                relay_run(&x->relay);
+        }
+        all->look = loop_timer_add(all->loop, LOOK_MS, look_at_all, all);
+}
+
 static void nothing(void *ctx UNUSED)
 {
 }
@@ -283,6 +320,8 @@ static int open_stream(struct exchanges *all, int *ret_fd, struct exchange **ret
                 return -errno;
         struct exchange *x = xcalloc(1, sizeof *x);
         x->all = all;
+        if (!all->look)
+                all->look = loop_timer_add(all->loop, LOOK_MS, look_at_all, all);
         struct conn *down = conn_new(all->loop, pair[0], NULL, NULL, nothing, NULL);
         relay_init(&x->relay, down, &ops, x);
         x->next = all->first;
@@ -332,8 +371,18 @@ void exchanges_recheck(struct exchanges *all)
         }
 }
 
+size_t exchanges_open(const struct exchanges *all, const char *route)
+{
+        size_t n = 0;
+        for (const struct exchange *x = all->first; x; x = x->next)
+                n += x->busy && str_eq(x->route.name, route);
+        return n;
+}
+
 void exchanges_done(struct exchanges *all)
 {
+        loop_timer_remove(all->look);
+        all->look = NULL;
         while (all->first)
                 drop(all->first);
 }

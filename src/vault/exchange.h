@@ -9,6 +9,7 @@
 #include "net/relay.h"
 #include "vault/audit.h"
 #include "vault/boxes.h"
+#include "vault/counters.h"
 #include "vault/budget.h"
 #include "vault/price.h"
 #include "vault/safe.h"
@@ -22,10 +23,12 @@ struct exchanges {
         const struct routes *routes;
         struct budgets *budgets;
         const struct prices *prices;
+        struct counters *counters;
         struct audit *audit;             /* NULL: none could be opened; all is refused */
         struct safe *(*safe)(void *ctx); /* NULL: no key yet */
         void *ctx;
         struct exchange *first;
+        struct loop_timer *look; /* for those that stand still */
         size_t n;
 };
 
@@ -38,4 +41,5 @@ MUST_CHECK int exchange_open_role(struct exchanges *all, const char *role,
 void exchanges_recheck(struct exchanges *all);
 /* Once, at the start: what the audit log tells of budgets. */
 void account_recover(struct exchanges *all);
+size_t exchanges_open(const struct exchanges *all, const char *route); /* requests under way */
 void exchanges_done(struct exchanges *all);

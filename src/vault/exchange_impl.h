@@ -26,6 +26,7 @@ struct exchange {
         bool reused; /* its connection served another request before */
         unsigned hops, status;
         uint64_t began_us, first_us;
+        uint64_t moved, still_us; /* what had passed at the last look, and since when no more has */
         uint64_t day;
         struct budget_sum reserved; /* tokens and money */
         bool reserved_all;          /* the reservation for this request was made */

@@ -20,6 +20,7 @@ struct vault {
         struct exchanges exchanges;
         struct audit *audit;
         struct budgets budgets;
+        struct counters counters;
         struct prices prices;
         struct desk *desk;
         struct post *post;
@@ -87,6 +88,20 @@ static void on_secret_remove(void *ctx, struct peer_request *rq, const void *req
                              uint32_t n_fds UNUSED)
 {
         post_remove(((struct vault *)ctx)->post, rq, ((const struct vault_name *)req)->name);
+}
+
+static void on_counters(void *ctx, struct peer_request *rq, const void *req UNUSED, int *fds UNUSED,
+                        uint32_t n_fds UNUSED)
+{
+        struct vault *v = ctx;
+        counter_of(&v->counters, "-")->open = (uint32_t)v->boxes.n_flows;
+        for (size_t i = 0; i < v->counters.n; i++) {
+                struct vault_counter *k = &v->counters.list[i];
+                if (i)
+                        k->open = (uint32_t)exchanges_open(&v->exchanges, k->route);
+                peer_reply(rq, k, NULL, 0, true);
+        }
+        peer_reply(rq, &(struct vault_counter){.route = ""}, NULL, 0, false);
 }
 
 /* ---- launch: which sandboxes there are ---- */
@@ -303,6 +318,9 @@ void vault_reload(struct vault *v)
         const char *text = v->c.setting(v->c.ctx, "egress.private");
         if (networks_parse(text, &v->dialer.private_ok, &err) < 0)
                 log_warn("vault.settings", kv("error", err_text(&err)));
+        text = v->c.setting(v->c.ctx, "egress.idle");
+        if (str_to_u64(text, &v->boxes.idle_ms) < 0)
+                v->boxes.idle_ms = 0;
         routes_init(&v->routes);
         text = v->c.setting(v->c.ctx, "routes.define");
         if (routes_define_list(&v->routes, text, &err) < 0)
@@ -319,7 +337,12 @@ int vault_new(const struct vault_config *c, struct vault **ret, struct err *err)
         v->upstreams = (struct upstreams){.dialer = &v->dialer, .ca_fd = -1};
         vboxes_init(&v->boxes, c->loop);
         v->dialer.loop = c->loop;
-        v->egress = (struct egress){.boxes = &v->boxes, .dialer = &v->dialer, .routes = &v->routes};
+        v->egress = (struct egress){.boxes = &v->boxes,
+                                    .dialer = &v->dialer,
+                                    .routes = &v->routes,
+                                    .counters = &v->counters};
+        v->boxes.flow_ended = egress_ended;
+        v->boxes.ctx = &v->egress;
         int r = resolver_new(c->loop, &v->dialer.resolver, err);
         if (r < 0)
                 return r;
@@ -344,6 +367,7 @@ int vault_new(const struct vault_config *c, struct vault **ret, struct err *err)
                                           .routes = &v->routes,
                                           .audit = v->audit,
                                           .budgets = &v->budgets,
+                                          .counters = &v->counters,
                                           .prices = &v->prices,
                                           .safe = find_safe,
                                           .ctx = v};
@@ -361,12 +385,12 @@ void vault_free(struct vault *v)
                 return;
         exchanges_done(&v->exchanges);
         upstreams_done(&v->upstreams);
+        vboxes_done(&v->boxes);
         budgets_done(&v->budgets);
         audit_free(v->audit);
         post_free(v->post);
         desk_free(v->desk);
         safe_free(v->safe);
-        vboxes_done(&v->boxes);
         resolver_free(v->dialer.resolver);
         free(v);
 }
@@ -374,6 +398,7 @@ void vault_free(struct vault *v)
 const struct peer_ops *vault_ops(const char *asker)
 {
         static const struct peer_handler for_api[] = {{VAULT_STATUS, on_status},
+                                                      {VAULT_COUNTERS, on_counters},
                                                       {VAULT_OPEN, on_open_api},
                                                       {VAULT_KEY, on_key},
                                                       {VAULT_SECRET_PUT, on_secret_put},

@@ -11,6 +11,7 @@ port=$(cat "$dir/port")
 cat >"$dir/c.yaml" <<YAML
 egress:
   private: [127.0.0.1]
+  idle: 1s
 YAML
 start_server --config "$dir/c.yaml"
 url=http://127.0.0.1:$port
@@ -59,6 +60,20 @@ is "no way around the proxy" "$(in_box "curl -s -m 3 --noproxy '*' $url/; echo \
 is "without --allow there is no proxy" "$(p run -- sh -c "curl -s -m 3 --proxy http://127.0.0.1:3128 $url/; echo \$?")" 7
 has "a policy that is not understood refuses the start" "$(p run --allow 'a..b' -- true 2>&1)" "a..b"
 has "the record says proxy" "$(p run --json --allow example.org -- true | jq -r .enforcement.network)" proxy
+
+# What passed is in the audit, and in the counters; what stands still is cut.
+in_box "head -c 100000 /dev/zero | curl -s -p --data-binary @- -H expect: $url/echo -o /dev/null" >/dev/null
+ended=$(p audit --json | jq -c 'select(.kind == "connect-end")' | tail -n 1)
+check "a tunnel's bytes are in the audit: up" [ "$(jq .up <<<"$ended")" -gt 100000 ]
+check "and down" [ "$(jq .down <<<"$ended")" -gt 100000 ]
+check "exactly: ours and a head" [ "$(jq .up <<<"$ended")" -lt 100500 ]
+is "a tunnel on which nothing moves is cut" "$(in_box "curl -s -m 20 -p $url/hold; echo \$?" | tail -n 1)" 52
+has "which its line says" "$(p audit --json | jq -r 'select(.kind == "connect-end") | .cut // empty' | tail -n 1)" idle
+
+counted=$(curl -s --unix-socket "$PADDOCK_SOCKET" http://paddock/metrics | grep '^paddock_route_')
+check "the counters have connections" grep -qE '^paddock_route_requests_total\{verdict="allowed",route="-"\} [1-9]' <<<"$counted"
+check "denied ones" grep -qE '^paddock_route_requests_total\{verdict="denied",route="-"\} [1-9]' <<<"$counted"
+check "and bytes" grep -qE '^paddock_route_bytes_total\{direction="up",route="-"\} [1-9][0-9]{5}' <<<"$counted"
 
 # A name of TLS that is not the one that was asked for.
 tls_client="import socket, ssl

@@ -24,6 +24,7 @@ routes:
     - few upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages box_requests=2
     - dear upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages owner_usd=0.0035
     - tokens upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages name_tokens=520
+    - still upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages idle=1s
     - broken upstream=https://127.0.0.1:$port allow=GET:/*
 YAML
 start_server --config "$dir/c.yaml"
@@ -107,6 +108,9 @@ kill -9 "$(role_pid vault)"
 is "behind a restart too" "$(named)" 429
 is "another name has its own" "$(p run --name other --route tokens -- sh -c "$(ask tokens)" | awk '{print $NF}')" 200
 is "spent is spent behind a restart" "$(box dear "$(ask dear)" | awk '{print $NF}')" 429
+
+is "an upstream that says nothing is not waited for" \
+        "$(box still "curl -s http://127.0.0.1:3128/still/v1/messages -H 'content-type: application/json' -d '{\"model\":\"hang\",\"max_tokens\":9}' -o /dev/null -w '%{http_code}'")" 504
 
 # Connections are kept; a body of some size goes up and comes down whole.
 is "connections are kept between requests" "$(box anthropic "for i in 1 2 3; do curl -s -o /dev/null $base/v1/models; done"; tail -n 3 "$dir/seen" | jq -r .peer | sort -u | wc -l)" 1

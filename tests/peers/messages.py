@@ -3,7 +3,7 @@
 writes what it was sent to LOG: messages.py CERT KEY LOG KEYVALUE. Prints its port.
 
 The model says what is played: "401" "429" "529" and the like are that status, "cut" ends inside a
-stream, "slow" takes its time, "once-429", "once-529", "once-cut" do so the first time; every other
+stream, "slow" takes its time, "hang" all of it, "once-429", "once-529", "once-cut" do so the first time; every other
 one answers. A user who says "RUN: COMMAND" makes the model use its tool Bash for that. GET
 /v1/redirect is a redirect, /blob/N are N bytes."""
 import json
@@ -85,6 +85,8 @@ class Messages(mock.Handler):
             first = model not in played
             played.add(model)
             model = model[5:] if first else "mock"
+        if model == "hang":
+            time.sleep(30)
         if model.isdigit():
             self.error(int(model), "played_error", **({"retry_after": "1"} if model == "429" else {}))
         elif request.get("stream"):
