@@ -138,4 +138,24 @@ kill -HUP "$server"
 wait_until 10 sh -c '! "$0" run --gpu 1 -- true 2>/dev/null' "$paddock"
 run run --gpu 1 -- true
 has "a device that is gone is gone" "$err" "this host has not so many"
+
+# an ordinary user's server: the same file, which is root's
+if [ "$(id -u)" = 0 ]; then
+        stop_server
+        cat >"$dir/cdi/user.json" <<'J'
+{"cdiVersion":"0.5.0","kind":"example.com/gpu","devices":[{"name":"u","containerEdits":{"deviceNodes":
+[{"path":"/dev/gpu0","hostPath":"/dev/zero"}],"mounts":[{"hostPath":"/usr/share/doc","containerPath":"/opt/doc"}]}}]}
+J
+        export PADDOCK_SOCKET=$dir/u/p.sock
+        mkdir "$dir/u"
+        chown $user_id:$user_id "$dir/u"
+        state=$dir/u/state
+        as_user=1
+        start_server --config "$dir/paddock.yaml"
+        is "rootless as well" "$(p run --gpu 1 -- sh -c 'head -c1 /dev/gpu0 | wc -c; ls -d /opt/doc/base-files; ls /dev/full')" \
+                $'1\n/opt/doc/base-files\n/dev/full'
+        check "and no further device" test "$(p run --gpu 1 -- sh -c 'ls /dev | grep -c gpu')" = 1
+else
+        skip "a server of another user" "root, to become one"
+fi
 done_testing

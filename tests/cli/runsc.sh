@@ -3,6 +3,12 @@
 # shellcheck source=tests/cli/cli.sh
 . "$(dirname "$0")/cli.sh"
 start_server
+if [ "$(id -u)" != 0 ]; then
+        run run --driver runsc -- true
+        has "an ordinary user's server has none, and says so" "$err" "runsc"
+        skip "the driver runsc" "root"
+        done_testing
+fi
 r() { timeout -k 2 60 "$paddock" run --driver runsc "$@"; }
 if ! command -v runsc >/dev/null; then
         run run --driver runsc -- true
@@ -84,4 +90,12 @@ has "nor a sandbox without a command" "$err" "with runsc a sandbox has a command
 run run --driver runsc -- "$(printf 'a\377')"
 check "nor what is not UTF-8" test "$code" -ne 0
 check "nothing is left" test -z "$(pgrep -f 'runsc.*--root=/run/runsc')"
+stop_server
+export PADDOCK_SOCKET=$dir/u/p.sock
+mkdir "$dir/u"
+chown $user_id:$user_id "$dir/u"
+state=$dir/u/state
+as_user=1
+start_server
+has "an ordinary user's server has none, and says so" "$(p run --driver runsc -- true 2>&1)" "runsc needs the id ranges"
 done_testing
