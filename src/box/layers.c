@@ -10,6 +10,7 @@
 #include "os/mount.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 
 #define COMMITS_MAX 4 /* at once: each writes as fast as the disk takes it */
 
@@ -245,7 +246,11 @@ static int open_work(const struct box *b)
         char path[40];
         snprintf(path, sizeof path, "/proc/%d/root", b->s.pid);
         auto_close int root = b->s.pid > 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-        auto_close int work = root < 0 ? -1 : dir_open_within(root, "work");
+        /* Its number may be another's by now, where it is no child of ours: if it is alive after the
+         * look, the look was at it. */
+        if (root < 0 || pidfd_send_signal(b->s.pidfd, 0, NULL, 0) < 0)
+                return -ENOENT;
+        auto_close int work = dir_open_within(root, "work");
         return work < 0 ? -ENOENT : dir_open_at(work, ".");
 }
 

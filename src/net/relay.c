@@ -37,13 +37,20 @@ bool relay_is_hop(const struct h1_head *h, const char *name)
         return h1_has_token(h, "connection", name);
 }
 
+/* A length where there can be no body: who counts by it takes the next response for this one's. */
+static bool is_no_length(const struct h1_head *h, const char *name)
+{
+        bool bodiless = (h->status && h->status < 200) || h->status == 204;
+        return bodiless && strcasecmp(name, "content-length") == 0;
+}
+
 int relay_put_fields(const struct h1_head *h, struct buf *out,
                      bool (*skip)(void *ctx, const char *name), void *ctx)
 {
         int r = 0;
         for (size_t i = 0; i < h->n_fields && r == 0; i++) {
                 const char *name = h->fields[i].name;
-                if (!relay_is_hop(h, name) && !(skip && skip(ctx, name)))
+                if (!relay_is_hop(h, name) && !is_no_length(h, name) && !(skip && skip(ctx, name)))
                         r = h1_put_field(out, name, h->fields[i].value);
         }
         return r;
@@ -119,19 +126,29 @@ static void upstream_lost(struct relay *r, const struct err *err)
 
 /* ---- bodies ---- */
 
-static int put_event(struct conn *to, bool chunked, const struct h1_event *ev)
+/* Some programs take trailers for fields of the head: what is kept out there is kept out here. */
+static int put_trailers(struct relay *r, bool up, const struct h1_head *h, struct buf *out)
 {
-        struct buf *out = conn_out(to);
-        int r = 0;
+        int bad = h1_put_last_chunk(out);
+        for (size_t i = 0; bad == 0 && i < h->n_fields; i++) {
+                const char *name = h->fields[i].name;
+                if (!relay_is_hop(h, name) &&
+                    !(r->ops->trailer && r->ops->trailer(r->ctx, up, name)))
+                        bad = h1_put_field(out, name, h->fields[i].value);
+        }
+        return bad < 0 ? bad : h1_put_end(out);
+}
+
+static int put_event(struct relay *r, bool up, const struct h1_event *ev)
+{
+        bool chunked = up ? r->req_chunked : r->rsp_chunked;
+        struct buf *out = conn_out(up ? r->up : r->down);
         switch (ev->type) {
         case H1_DATA:
                 return chunked ? h1_put_chunk(out, ev->data.data, ev->data.len)
                                : buf_add(out, ev->data.data, ev->data.len);
         case H1_TRAILER:
-                r = chunked ? h1_put_last_chunk(out) : 0;
-                for (size_t i = 0; chunked && r == 0 && i < ev->head->n_fields; i++)
-                        r = h1_put_field(out, ev->head->fields[i].name, ev->head->fields[i].value);
-                return r == 0 && chunked ? h1_put_end(out) : r;
+                return chunked ? put_trailers(r, up, ev->head, out) : 0;
         case H1_HEAD:
         case H1_END:
                 break;
@@ -201,7 +218,7 @@ static bool pump_request(struct relay *r, struct err *err)
                         if (ev.type == H1_DATA && r->ops->body)
                                 bad = r->ops->body(r->ctx, true, ev.data);
                         if (bad == 0 && r->state == RELAY_BODIES)
-                                bad = put_event(r->up, r->req_chunked, &ev);
+                                bad = put_event(r, true, &ev);
                 }
                 if (r->down)
                         conn_used(r->down, (size_t)n - 1);
@@ -225,10 +242,10 @@ static int response_event(struct relay *r, const struct h1_event *ev)
                 return bad;
         }
         if (ev->type != H1_DATA)
-                return put_event(r->down, r->rsp_chunked, ev);
+                return put_event(r, false, ev);
         int bad = r->ops->body ? r->ops->body(r->ctx, false, ev->data) : 0;
         r->bytes_down += ev->data.len;
-        return bad < 0 ? bad : put_event(r->down, r->rsp_chunked, ev);
+        return bad < 0 ? bad : put_event(r, false, ev);
 }
 
 /* The upstream has ended: fine for a body that lasts until then, a loss for all others. */

@@ -8,6 +8,8 @@
  *     response   the head of a response, interim ones included: puts it into `out` by relay_put_*.
  *                Negative: it must not pass; the owner has called relay_refuse or gets `failed`.
  *     body       bytes that pass, for whoever reads along; may be NULL. Negative: cut here.
+ *     trailer    true: that field of the trailers does not pass, as it would not in the head; fields
+ *                about the connection never do. May be NULL.
  *     done       an exchange is over. `reusable`: up may carry another one. up may be taken away.
  *     failed     upstream ended or broke the protocol before a byte of the response went down: the
  *                owner answers by relay_refuse.
@@ -24,6 +26,7 @@ struct relay_ops {
         void (*request)(void *ctx, const struct h1_head *h);
         int (*response)(void *ctx, const struct h1_head *h, struct buf *out);
         int (*body)(void *ctx, bool up, struct slice data);
+        bool (*trailer)(void *ctx, bool up, const char *name);
         void (*done)(void *ctx, bool reusable);
         void (*failed)(void *ctx, const struct err *err);
         void (*ended)(void *ctx);

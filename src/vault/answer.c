@@ -94,7 +94,7 @@ void exchange_refuse(struct exchange *x, unsigned status, const char *text)
 }
 
 /* About the account behind the key, or about the way there. */
-static bool is_hidden(void *ctx, const char *name)
+bool response_hides(void *ctx, const char *name)
 {
         const struct exchange *x = ctx;
         if (strcasecmp(name, "set-cookie") == 0 || strcasecmp(name, "alt-svc") == 0)
@@ -108,7 +108,7 @@ static bool is_hidden(void *ctx, const char *name)
 int put_response_head(struct exchange *x, const struct h1_head *h, struct buf *out)
 {
         int r = h1_put_status(out, h->status, h->reason);
-        r = r < 0 ? r : relay_put_fields(h, out, is_hidden, x);
+        r = r < 0 ? r : relay_put_fields(h, out, response_hides, x);
         r = r < 0 ? r : redirect_put_fields(x, h, out);
         return r < 0 ? r : relay_put_response_end(&x->relay, h, out);
 }

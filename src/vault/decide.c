@@ -126,7 +126,7 @@ int decide_request(struct exchange *x, const struct h1_head *h, struct err *err)
 /* ---- the head ---- */
 
 /* What a client sends as its key never goes on, nor what tells about the inside. */
-static bool is_dropped(void *ctx, const char *name)
+bool request_drops(void *ctx, const char *name)
 {
         static const char *const names[] = {"host",      "authorization", "x-api-key",
                                             "api-key",   "cookie",        "x-goog-api-key",
@@ -200,6 +200,6 @@ int put_request_head(struct exchange *x, const struct h1_head *h, struct buf *ou
         }
         int r = put_target(x, h, &form, s, out);
         r = r < 0 ? r : put_own_fields(x, &form, s, out);
-        r = r < 0 ? r : relay_put_fields(h, out, is_dropped, x);
+        r = r < 0 ? r : relay_put_fields(h, out, request_drops, x);
         return r < 0 ? r : relay_put_request_end(h, out);
 }

@@ -271,9 +271,15 @@ static void on_ended(void *ctx)
         drop(ctx);
 }
 
+static bool on_trailer(void *ctx, bool up, const char *name)
+{
+        return up ? request_drops(ctx, name) : response_hides(ctx, name);
+}
+
 static const struct relay_ops ops = {.request = on_request,
                                      .response = on_response,
                                      .body = on_body,
+                                     .trailer = on_trailer,
                                      .done = on_done,
                                      .failed = on_failed,
                                      .ended = on_ended};

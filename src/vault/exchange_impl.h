@@ -40,6 +40,9 @@ struct exchange {
 /* decide.c: 0, or the status to answer with and the sentence in err. */
 MUST_CHECK int decide_request(struct exchange *x, const struct h1_head *h, struct err *err);
 /* The head for the upstream, key and all. */
+/* Fields that do not pass, in a head or in trailers. */
+bool request_drops(void *exchange, const char *name);
+bool response_hides(void *exchange, const char *name);
 MUST_CHECK int put_request_head(struct exchange *x, const struct h1_head *h, struct buf *out);
 /* answer.c: in the form that the route's clients understand. */
 void exchange_refuse(struct exchange *x, unsigned status, const char *text);
