@@ -124,6 +124,16 @@ static double heading_factor(struct words *w, const struct query *q, struct slic
         return 1 + HEADING_BONUS * part * part;
 }
 
+/* Whether two words that were typed side by side are both there: else the text need not be read. */
+static bool has_pair(const struct query *q, uint32_t terms)
+{
+        for (unsigned i = 1; i < q->n_words; i++)
+                if (q->words[i].next && (terms >> q->words[i].term & 1) &&
+                    (terms >> q->words[i - 1].term & 1))
+                        return true;
+        return false;
+}
+
 static void look_at_headings(struct words *w, const struct scope *s, const struct query *q,
                              struct bm25_hit *h, size_t n)
 {
@@ -138,15 +148,13 @@ static void look_at_headings(struct words *w, const struct scope *s, const struc
 static size_t order(struct words *w, const struct scope *s, const struct bm25 *b,
                     const struct query *q, struct bm25_hit *h, size_t n)
 {
-        bool neighbours = q->quoted;
-        for (unsigned i = 0; i < q->n_words; i++)
-                neighbours |= q->words[i].next;
         for (size_t i = 0; i < n; i++)
                 h[i].score *= cover_factor(b, q, h[i].terms);
         qsort(h, n, sizeof *h, by_score);
         size_t most = q->quoted || n < READ_MOST ? n : READ_MOST, kept = 0;
         for (size_t i = 0; i < n; i++)
-                if (!neighbours || i >= most || look(w, b, q, &s->segments[h[i].segment], &h[i]))
+                if (!(q->quoted || has_pair(q, h[i].terms)) || i >= most ||
+                    look(w, b, q, &s->segments[h[i].segment], &h[i]))
                         h[kept++] = h[i];
         look_at_headings(w, s, q, h, kept);
         qsort(h, kept, sizeof *h, by_score);

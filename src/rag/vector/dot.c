@@ -56,31 +56,41 @@ __attribute__((target("avx2"))) static void dot_avx2(const struct dot_query *q,
 }
 
 /* Bytes as they are, unsigned, against the two halves of the query; 128 times its sum goes off at
- * the end. Half a register of zeros stands for the last 32 of a row whose dims are not a multiple
- * of 64. */
+ * the end. Two rows at once, so that a sum does not wait for itself, and the rows of soon are asked
+ * of memory now: nothing here is slower than memory. Half a register of zeros stands for the last
+ * 32 of a row whose dims are not a multiple of 64. */
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) static void
-dot_vnni(const struct dot_query *q, const unsigned char *rows, uint32_t n, uint32_t dims,
-         int32_t *ret)
+vnni_rows(const struct dot_query *q, const unsigned char *a, const unsigned char *b, uint32_t dims,
+          int32_t *ret_a, int32_t *ret_b)
 {
-        for (uint32_t i = 0; i < n; i++, rows += dims) {
-                __m512i high = _mm512_setzero_si512(), low = high;
-                uint32_t k = 0;
-                for (; k + 64 <= dims; k += 64) {
-                        __m512i x = _mm512_loadu_si512(rows + k);
-                        high = _mm512_dpbusd_epi32(high, x, _mm512_loadu_si512(q->high + k));
-                        low = _mm512_dpbusd_epi32(low, x, _mm512_loadu_si512(q->low + k));
-                }
-                if (k < dims) {
-                        __m512i x = _mm512_maskz_loadu_epi8(0xffffffffu, rows + k);
-                        __m512i p = _mm512_maskz_loadu_epi8(0xffffffffu, q->high + k);
-                        __m512i r = _mm512_maskz_loadu_epi8(0xffffffffu, q->low + k);
-                        high = _mm512_dpbusd_epi32(high, x, p);
-                        low = _mm512_dpbusd_epi32(low, x, r);
-                }
-                int64_t s =
-                        64 * (int64_t)_mm512_reduce_add_epi32(high) + _mm512_reduce_add_epi32(low);
-                ret[i] = (int32_t)(s - 128 * q->sum);
+        __m512i ah = _mm512_setzero_si512(), al = ah, bh = ah, bl = ah;
+        for (uint32_t k = 0; k < dims; k += 64) {
+                __mmask64 m = dims - k >= 64 ? ~0ull : 0xffffffffull;
+                __m512i high = _mm512_maskz_loadu_epi8(m, q->high + k);
+                __m512i low = _mm512_maskz_loadu_epi8(m, q->low + k);
+                __m512i x = _mm512_maskz_loadu_epi8(m, a + k);
+                __m512i y = _mm512_maskz_loadu_epi8(m, b + k);
+                _mm_prefetch((const char *)a + k + 8 * dims, _MM_HINT_T0);
+                _mm_prefetch((const char *)b + k + 8 * dims, _MM_HINT_T0);
+                ah = _mm512_dpbusd_epi32(ah, x, high);
+                al = _mm512_dpbusd_epi32(al, x, low);
+                bh = _mm512_dpbusd_epi32(bh, y, high);
+                bl = _mm512_dpbusd_epi32(bl, y, low);
         }
+        *ret_a = (int32_t)(64 * (int64_t)_mm512_reduce_add_epi32(ah) + _mm512_reduce_add_epi32(al) -
+                           128 * q->sum);
+        *ret_b = (int32_t)(64 * (int64_t)_mm512_reduce_add_epi32(bh) + _mm512_reduce_add_epi32(bl) -
+                           128 * q->sum);
+}
+
+static void dot_vnni(const struct dot_query *q, const unsigned char *rows, uint32_t n,
+                     uint32_t dims, int32_t *ret)
+{
+        int32_t again;
+        for (uint32_t i = 0; i + 1 < n; i += 2, rows += 2 * (size_t)dims)
+                vnni_rows(q, rows, rows + dims, dims, &ret[i], &ret[i + 1]);
+        if (n % 2)
+                vnni_rows(q, rows, rows, dims, &ret[n - 1], &again);
 }
 #endif
 

@@ -73,11 +73,14 @@ static void look(struct scan *s, const struct vectors *v, uint32_t segment, uint
                 float off = b->error[i] + s->rest * (1.01f + b->error[i]) + SLACK;
                 float bar = s->kept == s->k ? s->least[0] : -2;
                 uint32_t passage = block * VECTOR_BLOCK + i;
-                if (score + off < bar || !s->accept(s->ctx, segment, passage))
+                if (score + off < bar)
                         continue;
-                s->seen[s->n++] = (struct seen){segment, passage, score + off};
-                if (score - off > bar)
+                if (score - off > bar) { /* only what may be found raises the bar */
+                        if (!s->accept(s->ctx, segment, passage))
+                                continue;
                         keep_bound(s, score - off);
+                }
+                s->seen[s->n++] = (struct seen){segment, passage, score + off};
         }
 }
 
@@ -111,7 +114,7 @@ static int64_t score_again(struct scan *s, const struct vectors *const *list,
                 return -ENOMEM;
         for (size_t i = 0; i < s->n; i++) {
                 const struct seen *x = &s->seen[i];
-                if (x->most >= bar)
+                if (x->most >= bar && s->accept(s->ctx, x->segment, x->passage))
                         h[n++] = (struct vector_hit){x->segment, x->passage,
                                                      exact(s, list[x->segment], x->passage)};
         }
