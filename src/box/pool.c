@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "box/enter.h"
 #include "box/image.h"
+#include "box/runsc.h"
 #include "box/slot.h"
 #include "box/spec.h"
 #include <signal.h>
@@ -22,7 +23,7 @@ static bool may_be_ahead(const struct boxes *all, const struct launch_spec *s)
 {
         return all->c.ready && !all->pool.closed && s->profile == BOX_RUN && !s->tty &&
                !s->disk_backed && s->network == BOX_NET_NONE && !s->n_secrets && !s->n_gpus &&
-               !s->driver[0] && all->c.host->facts.limits_in_cgroup;
+               !runsc_asked(s) && all->c.host->facts.limits_in_cgroup;
 }
 
 static bool same_layers(const struct launch_spec *a, const struct launch_spec *b)

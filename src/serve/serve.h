@@ -1,7 +1,6 @@
 /* serve.h - the supervisor: starts the roles, restarts them, makes and renews their links, owns the
  * state directory and the listening sockets. It parses its configuration and files that root wrote
- * (mirrors.h, cdi.h), accepts
- * no client and reads no byte of a sandbox.
+ * (mirrors.h, cdi.h), accepts no client and reads no byte of a sandbox.
  *
  * The state directory: lock, run/ (sockets), and one directory a role, owned by that role's uid:
  * keep/ launch/ vault/ gate/ rag/ api/.

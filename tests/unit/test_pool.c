@@ -44,6 +44,17 @@ TEST(its_record_is_that_of_any_other)
         fx_free(f);
 }
 
+TEST(the_driver_by_its_name_is_the_same)
+{
+        struct fixture *f = fx_new_ahead(true);
+        struct launch_spec s = fx_spec();
+        snprintf(s.driver, sizeof s.driver, "ns");
+        struct outcome *o = fx_sh_spec(f, &s, "true");
+        CHECK_STR(o->created.enforcement.start, "ahead");
+        free(o);
+        fx_free(f);
+}
+
 TEST(the_pool_refills_itself_and_no_sandbox_is_used_twice)
 {
         struct fixture *f = fx_new_ahead(true);
