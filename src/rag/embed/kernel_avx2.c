@@ -13,29 +13,30 @@ INLINE void product_i8(const uint8_t *x, size_t ldx, unsigned rows, const int8_t
                        int32_t *acc, size_t ld_acc)
 {
         __m256i sum[I8_ROWS][4];
-        for (unsigned r = 0; r < rows; r++)
-                for (unsigned v = 0; v < 4; v++)
-                        sum[r][v] = _mm256_setzero_si256();
+        UNROLL for (unsigned r = 0; r < rows; r++) UNROLL for (unsigned v = 0; v < 4; v++)
+                sum[r][v] = _mm256_setzero_si256();
         for (size_t i = 0; i < k; i += 4) {
                 __m256i a[I8_ROWS];
-                for (unsigned r = 0; r < rows; r++) {
+                UNROLL for (unsigned r = 0; r < rows; r++)
+                {
                         int32_t four;
                         memcpy(&four, x + r * ldx + i, sizeof four);
                         a[r] = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(four)));
                 }
-                for (unsigned v = 0; v < 4; v++) {
+                UNROLL for (unsigned v = 0; v < 4; v++)
+                {
                         __m256i b = _mm256_cvtepi8_epi16(
                                 _mm_loadu_si128((const __m128i *)(w + i * 16 + v * 16)));
-                        for (unsigned r = 0; r < rows; r++)
-                                sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(a[r], b));
+                        UNROLL for (unsigned r = 0; r < rows; r++) sum[r][v] =
+                                _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(a[r], b));
                 }
         }
-        for (unsigned r = 0; r < rows; r++)
-                for (unsigned v = 0; v < 4; v += 2) {
-                        __m256i h = _mm256_hadd_epi32(sum[r][v], sum[r][v + 1]);
-                        h = _mm256_permute4x64_epi64(h, 0xd8);
-                        _mm256_storeu_si256((__m256i *)(acc + r * ld_acc + v * 4), h);
-                }
+        UNROLL for (unsigned r = 0; r < rows; r++) UNROLL for (unsigned v = 0; v < 4; v += 2)
+        {
+                __m256i h = _mm256_hadd_epi32(sum[r][v], sum[r][v + 1]);
+                h = _mm256_permute4x64_epi64(h, 0xd8);
+                _mm256_storeu_si256((__m256i *)(acc + r * ld_acc + v * 4), h);
+        }
 }
 
 static void tile_i8(const uint8_t *x, size_t ldx, unsigned rows, const int8_t *w, size_t panel,

@@ -6,6 +6,8 @@
 #define ROWS   6
 #define PANELS 4
 #define INLINE static inline __attribute__((always_inline))
+/* So early that the compiler keeps each sum in a register. */
+#define UNROLL _Pragma("GCC unroll 8")
 
 INLINE __m512i four(const uint8_t *p)
 {
@@ -14,26 +16,31 @@ INLINE __m512i four(const uint8_t *p)
         return _mm512_set1_epi32(v);
 }
 
+/* Not _mm512_dpbusd_epi32: gcc 12 copies its sum to and fro, at half the speed. */
+INLINE void add_products(__m512i *sum, __m512i a, __m512i b)
+{
+        __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(a), "v"(b));
+}
+
 INLINE void product(const uint8_t *x, size_t ldx, unsigned rows, const int8_t *w, size_t panel,
                     unsigned panels, size_t k, int32_t *acc, size_t ld_acc)
 {
         __m512i sum[ROWS][PANELS];
-        for (unsigned r = 0; r < rows; r++)
-                for (unsigned p = 0; p < panels; p++)
-                        sum[r][p] = _mm512_setzero_si512();
+        UNROLL for (unsigned r = 0; r < rows; r++) UNROLL for (unsigned p = 0; p < panels; p++)
+                sum[r][p] = _mm512_setzero_si512();
         for (size_t i = 0; i < k; i += 4) {
                 __m512i b[PANELS];
-                for (unsigned p = 0; p < panels; p++)
-                        b[p] = _mm512_loadu_si512(w + p * panel + i * 16);
-                for (unsigned r = 0; r < rows; r++) {
+                UNROLL for (unsigned p = 0; p < panels; p++) b[p] =
+                        _mm512_loadu_si512(w + p * panel + i * 16);
+                UNROLL for (unsigned r = 0; r < rows; r++)
+                {
                         __m512i a = four(x + r * ldx + i);
-                        for (unsigned p = 0; p < panels; p++)
-                                sum[r][p] = _mm512_dpbusd_epi32(sum[r][p], a, b[p]);
+                        UNROLL for (unsigned p = 0; p < panels; p++)
+                                add_products(&sum[r][p], a, b[p]);
                 }
         }
-        for (unsigned r = 0; r < rows; r++)
-                for (unsigned p = 0; p < panels; p++)
-                        _mm512_storeu_si512(acc + r * ld_acc + p * 16, sum[r][p]);
+        UNROLL for (unsigned r = 0; r < rows; r++) UNROLL for (unsigned p = 0; p < panels; p++)
+                _mm512_storeu_si512(acc + r * ld_acc + p * 16, sum[r][p]);
 }
 
 #define EACH_ROWS(CALL)                                                                            \
