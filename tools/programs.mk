@@ -96,6 +96,6 @@ $(B)/rag/embed/%.o: CFLAGS += -O3
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
 $(B)/rag/embed/kernel_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
 $(B)/rag/embed/kernel_avx512.o: CFLAGS += $(AVX512)
-$(B)/rag/embed/kernel_vnni.o: CFLAGS += $(AVX512) -mavx512vnni
+$(B)/rag/embed/kernel_vnni.o $(B)/rag/embed/kernel_vnni_i16.o: CFLAGS += $(AVX512) -mavx512vnni
 $(B)/rag/embed/kernel_bf16.o: CFLAGS += $(AVX512) -mavx512bf16
 endif

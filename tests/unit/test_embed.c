@@ -139,10 +139,13 @@ TEST(integers_are_the_same_in_every_kernel)
                                 for (unsigned r = 0; r + rows <= ROWS; r++) {
                                         int32_t a[KERNEL_ROWS_MAX * KERNEL_COLS_MAX];
                                         int32_t b[KERNEL_COLS_MAX];
-                                        kn->tile_i8(x + r * K, K, rows, w, 16 * K, panels, K, a);
+                                        kn->tile_i8(x + r * K, K, rows, w, 16 * K, panels, K - 64,
+                                                    false, a);
+                                        kn->tile_i8(x + r * K + K - 64, K, rows, w + (K - 64) * 16,
+                                                    16 * K, panels, 64, true, a);
                                         for (unsigned i = 0; i < rows; i++) {
                                                 scalar->tile_i8(x + (r + i) * K, K, 1, w, 16 * K,
-                                                                panels, K, b);
+                                                                panels, K, false, b);
                                                 CHECK(memcmp(a + i * panels * 16, b, panels * 64) ==
                                                       0);
                                         }

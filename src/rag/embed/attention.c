@@ -1,17 +1,6 @@
-/* Attention of one text: every token's mix of the others' values, head by head, in floats. */
-#include "rag/embed/worker.h"
+/* Attention in floats, and the choice which of the two ways. */
+#include "rag/embed/attention.h"
 #include <math.h>
-
-struct head {
-        const float *q, *k, *v; /* rows of `step` */
-        size_t step;
-        uint32_t n, wide; /* tokens, to 16 */
-        uint32_t size;    /* of a head's row: to 16 */
-        float scale;
-        const float *relative; /* of this head: entry 0 is distance 0; or NULL */
-        float *to;             /* rows of `step_to` */
-        size_t step_to;
-};
 
 static void turn_keys(struct embed_worker *w, const struct head *h)
 {
@@ -55,7 +44,7 @@ static void mix(struct embed_worker *w, const struct head *h, uint32_t row, unsi
         }
 }
 
-static int run(struct embed_worker *w, const struct head *h)
+void attend_floats(struct embed_worker *w, const struct head *h)
 {
         const struct kernel *kn = w->m->kernel;
         float total[KERNEL_ROWS_MAX];
@@ -69,7 +58,6 @@ static int run(struct embed_worker *w, const struct head *h)
                                             h->scale, h->relative ? h->relative - (row + r) : NULL);
                 mix(w, h, row, rows, total);
         }
-        return worker_did(w, 4ull * h->n * h->wide * h->size);
 }
 
 int attention(struct embed_worker *w, const struct pack_text *t)
@@ -94,7 +82,11 @@ int attention(struct embed_worker *w, const struct pack_text *t)
                                  .step_to = s->attention};
                 if (m->relative)
                         h.relative = m->relative + (2ull * i + 1) * m->relative_span;
-                r = run(w, &h);
+                if (m->info.precision == EMBED_INT8 && s->head <= ATTENTION_I16_HEAD)
+                        attend_i16(w, &h);
+                else
+                        attend_floats(w, &h);
+                r = worker_did(w, 4ull * h.n * h.wide * h.size);
         }
         return r;
 }

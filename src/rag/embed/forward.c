@@ -1,5 +1,7 @@
 #include "rag/embed/worker.h"
 
+#define K_SLICE 384 /* by 64 outputs: 24 KiB, half of a first cache */
+
 /* The input of a product as its weights want it: w->narrow, or the floats as they are. */
 static void prepare(struct embed_worker *w, const float *x, uint32_t rows, uint32_t k)
 {
@@ -18,31 +20,58 @@ static void prepare(struct embed_worker *w, const float *x, uint32_t rows, uint3
         }
 }
 
-/* One tile: w->acc becomes rows r.. of the input by the panels from column n. */
-static void tile(struct embed_worker *w, const struct linear *l, const float *x, uint32_t r,
-                 unsigned rows, uint32_t n, unsigned panels)
+/* One tile of floats: w->acc becomes rows r.. of the input by the panels from column n. */
+static void float_tile(struct embed_worker *w, const struct linear *l, const float *x, uint32_t r,
+                       unsigned rows, uint32_t n, unsigned panels)
+{
+        const struct embed_model *m = w->m;
+        size_t k = l->k, panel = 16 * k;
+        if (m->info.precision == EMBED_BF16)
+                m->kernel->tile_bf16((const uint16_t *)(const void *)w->narrow + r * k, k, rows,
+                                     (const uint16_t *)model_at(m, l->weights) + n * k, panel,
+                                     panels, k, w->acc);
+        else
+                m->kernel->tile_f32(x + r * k, k, rows, model_floats(m, l->weights) + n * k, 16,
+                                    panel, panels, k, w->acc);
+}
+
+/* All rows by the panels from column n, of int8: a slice of k at a time, whose weights stay in the
+ * first cache while all rows pass. */
+static void group_i8(struct embed_worker *w, const struct linear *l, uint32_t rows, uint32_t n,
+                     unsigned panels, enum finish how, float *y, size_t ldy)
 {
         const struct embed_model *m = w->m;
         const struct kernel *kn = m->kernel;
-        size_t k = l->k, panel = 16 * k;
-        switch (m->info.precision) {
-        case EMBED_INT8:
-                kn->tile_i8(w->narrow + r * k, k, rows,
-                            (const int8_t *)model_at(m, l->weights) + n * k, panel, panels, k,
-                            w->sums);
-                kn->scale_i8(w->sums, rows, panels * 16, w->row_scale + r, w->row_zero + r,
-                             model_floats(m, l->scale) + n,
-                             (const int32_t *)model_at(m, l->sums) + n, w->acc);
-                break;
-        case EMBED_BF16:
-                kn->tile_bf16((const uint16_t *)(const void *)w->narrow + r * k, k, rows,
-                              (const uint16_t *)model_at(m, l->weights) + n * k, panel, panels, k,
-                              w->acc);
-                break;
-        case EMBED_FP32:
-                kn->tile_f32(x + r * k, k, rows, model_floats(m, l->weights) + n * k, 16, panel,
-                             panels, k, w->acc);
-                break;
+        const int8_t *weights = (const int8_t *)model_at(m, l->weights) + (size_t)n * l->k;
+        unsigned tr = kn->tile_rows;
+        for (uint32_t k = 0; k < l->k; k += K_SLICE)
+                for (uint32_t r = 0; r < rows; r += tr) {
+                        unsigned some = rows - r < tr ? rows - r : tr;
+                        uint32_t depth = l->k - k < K_SLICE ? l->k - k : K_SLICE;
+                        int32_t *sums = w->sums + (size_t)r * panels * 16;
+                        kn->tile_i8(w->narrow + (size_t)r * l->k + k, l->k, some,
+                                    weights + (size_t)k * 16, 16ull * l->k, panels, depth, k > 0,
+                                    sums);
+                        if (k + depth < l->k)
+                                continue;
+                        kn->finish_i8(sums, some, panels * 16, w->row_scale + r, w->row_zero + r,
+                                      model_floats(m, l->scale) + n,
+                                      (const int32_t *)model_at(m, l->sums) + n,
+                                      model_floats(m, l->bias) + n, how, y + r * ldy, ldy);
+                }
+}
+
+static void group_floats(struct embed_worker *w, const struct linear *l, const float *x,
+                         uint32_t rows, uint32_t n, unsigned panels, enum finish how, float *y,
+                         size_t ldy)
+{
+        const struct kernel *kn = w->m->kernel;
+        unsigned tr = kn->float_rows;
+        for (uint32_t r = 0; r < rows; r += tr) {
+                unsigned some = rows - r < tr ? rows - r : tr;
+                float_tile(w, l, x, r, some, n, panels);
+                kn->finish(w->acc, some, panels * 16, model_floats(w->m, l->bias) + n, how,
+                           y + r * ldy, ldy);
         }
 }
 
@@ -52,17 +81,14 @@ static int product(struct embed_worker *w, const struct linear *l, const float *
 {
         const struct kernel *kn = w->m->kernel;
         bool i8 = w->m->info.precision == EMBED_INT8;
-        unsigned tr = i8 ? kn->tile_rows : kn->float_rows;
         unsigned tp = i8 ? kn->tile_panels : kn->float_panels;
         prepare(w, x, rows, l->k);
         for (uint32_t n = 0; n < l->n; n += tp * 16) {
                 unsigned panels = (l->n - n) / 16 < tp ? (l->n - n) / 16 : tp;
-                for (uint32_t r = 0; r < rows; r += tr) {
-                        unsigned some = rows - r < tr ? rows - r : tr;
-                        tile(w, l, x, r, some, n, panels);
-                        kn->finish(w->acc, some, panels * 16, model_floats(w->m, l->bias) + n, how,
-                                   y + r * ldy + n, ldy);
-                }
+                if (i8)
+                        group_i8(w, l, rows, n, panels, how, y + n, ldy);
+                else
+                        group_floats(w, l, x, rows, n, panels, how, y + n, ldy);
                 int e = worker_did(w, 2ull * rows * panels * 16 * l->k);
                 if (e < 0)
                         return e;

@@ -22,19 +22,23 @@ struct kernel {
         unsigned tile_rows, tile_panels; /* of int8 */
         unsigned float_rows, float_panels;
         uint64_t hook_ops; /* about a millisecond of work */
-        /* u8 x s8, exact. ldx: bytes between rows; panel: bytes between panels; k % 64 == 0 */
+        /* u8 x s8, exact. ldx: bytes between rows; panel: bytes between panels; k % 64 == 0;
+         * more: added to what acc holds */
         void (*tile_i8)(const uint8_t *x, size_t ldx, unsigned rows, const int8_t *w, size_t panel,
-                        unsigned panels, size_t k, int32_t *acc);
+                        unsigned panels, size_t k, bool more, int32_t *acc);
+        /* s16 x s16, exact as long as the sum fits; layout of w as that of bf16; k % 2 == 0 */
+        void (*tile_i16)(const int16_t *x, size_t ldx, unsigned rows, const int16_t *w,
+                         size_t panel, unsigned panels, size_t k, int32_t *acc);
         /* bf16 x bf16 -> float; ldx, panel in elements */
         void (*tile_bf16)(const uint16_t *x, size_t ldx, unsigned rows, const uint16_t *w,
                           size_t panel, unsigned panels, size_t k, float *acc);
         /* float; step: elements between rows of k of the right side */
         void (*tile_f32)(const float *x, size_t ldx, unsigned rows, const float *w, size_t step,
                          size_t panel, unsigned panels, size_t k, float *acc);
-        /* acc of int8 [rows][n] to floats: (acc - zero * sums) * scale of row * scale of column */
-        void (*scale_i8)(const int32_t *acc, unsigned rows, size_t n, const float *row_scale,
-                         const int32_t *row_zero, const float *scale, const int32_t *sums,
-                         float *ret);
+        /* The same from sums of int8: (acc - zero * sums) * scale of row * scale of column */
+        void (*finish_i8)(const int32_t *acc, unsigned rows, size_t n, const float *row_scale,
+                          const int32_t *row_zero, const float *scale, const int32_t *sums,
+                          const float *bias, enum finish how, float *y, size_t ldy);
         /* y (+)= or = f(acc + bias), rows of n */
         void (*finish)(const float *acc, unsigned rows, size_t n, const float *bias,
                        enum finish how, float *y, size_t ldy);
@@ -49,6 +53,16 @@ struct kernel {
         /* p[i] = exp((x[i] * scale + bias[i]) - max) over i < count, 0 behind it up to n; returns
          * the sum. bias may be NULL. */
         float (*softmax)(float *x, size_t n, size_t count, float scale, const float *bias);
+        /* --- attention of int8 models: 16 bits, exact sums */
+        float (*largest)(const float *x, size_t ld, size_t rows, size_t n); /* of the absolutes */
+        /* ret = x * by, rounded */
+        void (*to_i16)(const float *x, size_t n, float by, int16_t *ret);
+        /* ret = pairs of x * by and y * by */
+        void (*to_pairs)(const float *x, const float *y, size_t n, float by, int32_t *ret);
+        /* As softmax of the sums; ret adds up to 32767, about; 0 behind count. x is overwritten. */
+        void (*softmax_i16)(const int32_t *sums, size_t n, size_t count, float scale,
+                            const float *bias, float *x, int16_t *ret);
+        void (*scale_ints)(const int32_t *x, size_t n, float by, float *ret);
         void (*add)(const float *x, size_t n, float *y); /* y += x */
         void (*times)(float *x, size_t n, float by);     /* x *= by */
 };

@@ -12,6 +12,7 @@ const struct kernel kernel_vnni = {.name = "avx512-vnni",
                                    .tile_rows = TILE_ROWS,
                                    .tile_panels = TILE_PANELS,
                                    .tile_i8 = vnni_tile_i8,
+                                   .tile_i16 = vnni_tile_i16,
                                    .tile_bf16 = ops_tile_bf16,
                                    OPS};
 const struct kernel kernel_vnni_bf16 = {.name = "avx512-vnni-bf16",
@@ -19,6 +20,7 @@ const struct kernel kernel_vnni_bf16 = {.name = "avx512-vnni-bf16",
                                         .tile_rows = TILE_ROWS,
                                         .tile_panels = TILE_PANELS,
                                         .tile_i8 = vnni_tile_i8,
+                                        .tile_i16 = vnni_tile_i16,
                                         .tile_bf16 = vnni_tile_bf16,
                                         OPS};
 #endif

@@ -23,11 +23,12 @@ INLINE void add_products(__m512i *sum, __m512i a, __m512i b)
 }
 
 INLINE void product(const uint8_t *x, size_t ldx, unsigned rows, const int8_t *w, size_t panel,
-                    unsigned panels, size_t k, int32_t *acc, size_t ld_acc)
+                    unsigned panels, size_t k, bool more, int32_t *acc, size_t ld_acc)
 {
         __m512i sum[ROWS][PANELS];
         UNROLL for (unsigned r = 0; r < rows; r++) UNROLL for (unsigned p = 0; p < panels; p++)
-                sum[r][p] = _mm512_setzero_si512();
+                sum[r][p] = more ? _mm512_loadu_si512(acc + r * ld_acc + p * 16)
+                                 : _mm512_setzero_si512();
         for (size_t i = 0; i < k; i += 4) {
                 __m512i b[PANELS];
                 UNROLL for (unsigned p = 0; p < panels; p++) b[p] =
@@ -65,10 +66,10 @@ INLINE void product(const uint8_t *x, size_t ldx, unsigned rows, const int8_t *w
         }
 
 void vnni_tile_i8(const uint8_t *x, size_t ldx, unsigned rows, const int8_t *w, size_t panel,
-                  unsigned panels, size_t k, int32_t *acc)
+                  unsigned panels, size_t k, bool more, int32_t *acc)
 {
-#define ALL(R) product(x, ldx, R, w, panel, PANELS, k, acc, PANELS * 16)
-#define ONE(R) product(x, ldx, R, w + p * panel, panel, 1, k, acc + p * 16, panels * 16)
+#define ALL(R) product(x, ldx, R, w, panel, PANELS, k, more, acc, PANELS * 16)
+#define ONE(R) product(x, ldx, R, w + p * panel, panel, 1, k, more, acc + p * 16, panels * 16)
         if (panels == PANELS) {
                 EACH_ROWS(ALL)
                 return;

@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 
 void vnni_tile_i8(const uint8_t *x, size_t ldx, unsigned rows, const int8_t *w, size_t panel,
-                  unsigned panels, size_t k, int32_t *acc);
+                  unsigned panels, size_t k, bool more, int32_t *acc);
+void vnni_tile_i16(const int16_t *x, size_t ldx, unsigned rows, const int16_t *w, size_t panel,
+                   unsigned panels, size_t k, int32_t *acc);
 void vnni_tile_bf16(const uint16_t *x, size_t ldx, unsigned rows, const uint16_t *w, size_t panel,
                     unsigned panels, size_t k, float *acc);

@@ -115,3 +115,21 @@ static inline vf vf_pair_second(const uint16_t *p)
         return _mm256_castsi256_ps(_mm256_and_si256(_mm256_loadu_si256((const __m256i *)p),
                                                     _mm256_set1_epi32((int)0xffff0000)));
 }
+static inline vf vf_of_ints(const int32_t *p)
+{
+        return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+/* Rounded; the caller keeps it within 16 bits. */
+static inline void vf_put_i16(int16_t *p, vf a)
+{
+        __m256i i = _mm256_cvtps_epi32(a);
+        _mm_storeu_si128((__m128i *)p, _mm_packs_epi32(_mm256_castsi256_si128(i),
+                                                       _mm256_extracti128_si256(i, 1)));
+}
+/* Pairs of 16 bits: a first, then b. */
+static inline void vf_put_pairs(int32_t *p, vf a, vf b)
+{
+        __m256i low = _mm256_and_si256(_mm256_cvtps_epi32(a), _mm256_set1_epi32(0xffff));
+        __m256i high = _mm256_slli_epi32(_mm256_cvtps_epi32(b), 16);
+        _mm256_storeu_si256((__m256i *)p, _mm256_or_si256(low, high));
+}

@@ -108,3 +108,14 @@ static inline vf vf_pair_second(const uint16_t *p)
         return _mm512_castsi512_ps(
                 _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32((int)0xffff0000)));
 }
+/* Rounded; the caller keeps it within 16 bits. */
+static inline void vf_put_i16(int16_t *p, vf a)
+{
+        _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(a)));
+}
+/* Pairs of 16 bits: a first, then b. */
+static inline void vf_put_pairs(int32_t *p, vf a, vf b)
+{
+        __m512i low = _mm512_and_si512(_mm512_cvtps_epi32(a), _mm512_set1_epi32(0xffff));
+        _mm512_storeu_si512(p, _mm512_or_si512(low, _mm512_slli_epi32(_mm512_cvtps_epi32(b), 16)));
+}

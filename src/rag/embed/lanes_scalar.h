@@ -95,3 +95,23 @@ static inline vf vf_pair_second(const uint16_t *p)
 {
         return bf16_to_float(p[1]);
 }
+static inline vf vf_of_ints(const int32_t *p)
+{
+        return (float)*p;
+}
+/* Rounded; what does not fit, or is no number, is 0. */
+static inline int32_t scalar_i16(vf a)
+{
+        float r = rintf(a);
+        return r >= -32768 && r <= 32767 ? (int32_t)r : 0;
+}
+static inline void vf_put_i16(int16_t *p, vf a)
+{
+        *p = (int16_t)scalar_i16(a);
+}
+/* A pair of 16 bits: a first, then b. */
+static inline void vf_put_pairs(int32_t *p, vf a, vf b)
+{
+        uint32_t u = ((uint32_t)scalar_i16(a) & 0xffff) | (uint32_t)scalar_i16(b) << 16;
+        memcpy(p, &u, sizeof u);
+}

@@ -58,9 +58,15 @@ int worker_room(struct embed_worker *w, uint32_t rows, struct err *err)
         size_t inner = part(&end, (size_t)block * s->inner * 4);
         size_t keys = part(&end, (size_t)s->head * wide * 4);
         size_t scores = part(&end, (size_t)KERNEL_ROWS_MAX * wide * 4);
+        size_t longest = wide > s->head ? wide : s->head;
+        size_t words = part(&end, (size_t)KERNEL_ROWS_MAX * s->head * 2);
+        size_t weights = part(&end, (size_t)KERNEL_ROWS_MAX * wide * 2);
+        size_t key_pairs = part(&end, (size_t)s->head * wide * 2);
+        size_t value_pairs = part(&end, (size_t)s->head * wide * 2);
+        size_t score_sums = part(&end, (size_t)KERNEL_ROWS_MAX * longest * 4);
         size_t narrow = part(&end, (size_t)block * widest * 2);
         size_t scale = part(&end, block * 4ull), zero = part(&end, block * 4ull);
-        size_t sums = part(&end, KERNEL_ROWS_MAX * KERNEL_COLS_MAX * 4);
+        size_t sums = part(&end, (size_t)(block + KERNEL_ROWS_MAX) * KERNEL_COLS_MAX * 4);
         size_t acc = part(&end, KERNEL_ROWS_MAX * KERNEL_COLS_MAX * 4);
         char *p = mem_try(end + 64);
         if (!p)
@@ -77,6 +83,11 @@ int worker_room(struct embed_worker *w, uint32_t rows, struct err *err)
         w->inner = (float *)(void *)(p + inner);
         w->keys = (float *)(void *)(p + keys);
         w->scores = (float *)(void *)(p + scores);
+        w->words = (int16_t *)(void *)(p + words);
+        w->weights = (int16_t *)(void *)(p + weights);
+        w->key_pairs = (int32_t *)(void *)(p + key_pairs);
+        w->value_pairs = (int32_t *)(void *)(p + value_pairs);
+        w->score_sums = (int32_t *)(void *)(p + score_sums);
         w->narrow = (uint8_t *)(p + narrow);
         w->row_scale = (float *)(void *)(p + scale);
         w->row_zero = (int32_t *)(void *)(p + zero);

@@ -2,7 +2,7 @@
 #pragma once
 #include "rag/embed/model.h"
 
-#define PACK_TOKENS 512 /* of a pack, unless one text alone has more */
+#define PACK_TOKENS 256 /* of a pack, unless one text alone has more */
 
 /* The texts of a pack lie behind one another without padding; attention stays within each. */
 struct pack_text {
@@ -16,16 +16,19 @@ struct embed_worker {
         uint32_t rows_max,
                 block; /* rows of a pack; of what runs through the inner product at once */
         void *memory;
-        float *x;        /* [rows][width] */
-        float *qkv;      /* [rows][3 * heads * head] */
-        float *mixed;    /* [rows][attention]: what attention gives */
-        float *inner;    /* [block][inner] */
-        float *keys;     /* [head][rows to 16]: of one text and head, turned round */
-        float *scores;   /* [rows of a tile][rows to 16] */
-        uint8_t *narrow; /* [rows][widest]: input of a product as int8 or bf16 */
+        float *x;                 /* [rows][width] */
+        float *qkv;               /* [rows][3 * heads * head] */
+        float *mixed;             /* [rows][attention]: what attention gives */
+        float *inner;             /* [block][inner] */
+        float *keys;              /* [head][rows to 16]: of one text and head, turned round */
+        float *scores;            /* [rows of a tile][rows to 16] */
+        int16_t *words, *weights; /* attention in 16 bits: queries of a tile; [tile][rows to 16] */
+        int32_t *key_pairs, *value_pairs; /* [head / 2][rows to 16] each, in panels */
+        int32_t *score_sums;              /* [tile][the larger of head and rows to 16] */
+        uint8_t *narrow;                  /* [rows][widest]: input of a product as int8 or bf16 */
         float *row_scale;
         int32_t *row_zero;
-        int32_t *sums; /* of a tile */
+        int32_t *sums; /* [block][64], or of a tile of attention */
         float *acc;
 };
 
