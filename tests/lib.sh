@@ -28,6 +28,9 @@ cleanup() {
                 [ "$(readlink "/proc/$pid/fd/2")" = "$dir/serve.log" ] && kill -9 "$pid"
         done
         pkill -9 -f "$dir" 2>/dev/null
+        for pid in $(jobs -p); do # peers that the test has started
+                kill -9 "$pid" 2>/dev/null
+        done
         rm -rf "$dir"
 }
 trap cleanup EXIT
