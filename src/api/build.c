@@ -111,13 +111,17 @@ static void finish(struct build *b)
 
 /* ---- one step after the other ---- */
 
+struct build *build_of_answer(void *about)
+{
+        auto_free struct about_build *q = about;
+        struct build *b = build_find(q->api, q->id);
+        return b && b->turn == q->turn && !b->result ? b : NULL;
+}
+
 static void on_have(void *ctx, const struct peer_answer *a)
 {
-        struct about_build *q = ctx;
-        struct build *b = build_find(q->api, q->id);
-        uint32_t turn = q->turn;
-        free(q);
-        if (!b || b->turn != turn || b->result)
+        struct build *b = build_of_answer(ctx);
+        if (!b)
                 return;
         if (a->status == 0) {
                 const struct launch_layer *l = a->rep;

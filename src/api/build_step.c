@@ -154,11 +154,8 @@ static void forget(struct build *b)
 
 static void on_committed(void *ctx, const struct peer_answer *a)
 {
-        struct about_build *q = ctx;
-        struct build *b = build_find(q->api, q->id);
-        uint32_t turn = q->turn;
-        free(q);
-        if (!b || b->turn != turn || b->result)
+        struct build *b = build_of_answer(ctx);
+        if (!b)
                 return;
         if (a->status == -EPIPE || a->status == -ECANCELED)
                 return; /* begun anew when launch is back */
@@ -227,11 +224,8 @@ static void drop_kept(const struct build *b)
 
 static void on_created(void *ctx, const struct peer_answer *a)
 {
-        struct about_build *q = ctx;
-        struct build *b = build_find(q->api, q->id);
-        uint32_t turn = q->turn;
-        free(q);
-        if (!b || b->turn != turn || b->result)
+        struct build *b = build_of_answer(ctx);
+        if (!b)
                 return;
         if (a->status == -EPIPE || a->status == -ECANCELED)
                 return;

@@ -47,6 +47,8 @@ struct about_build {
         uint32_t turn;
 };
 struct about_build *build_about(struct build *b);
+/* The build that an answer is for, whose question's context this was; NULL: it has gone on without. */
+struct build *build_of_answer(void *about);
 
 /* A new one without steps, among the jobs. */
 struct build *build_make(struct api *a, const char *id, int64_t owner, const char *image,

@@ -88,3 +88,13 @@ struct peer *call_peer(struct call *c, const char *role)
                 call_fail(c, -EPIPE, "the role '%s' is away, it is being started again", role);
         return p;
 }
+
+void call_done(void *ctx, const struct peer_answer *a)
+{
+        struct call *c = ctx;
+        if (a->status < 0)
+                call_fail_err(c, a->err);
+        else
+                call_json(c, 200, json_object());
+        call_unref(c);
+}

@@ -42,3 +42,6 @@ __attribute__((format(printf, 3, 4))) void call_fail(struct call *c, int code, c
 void call_fail_err(struct call *c, const struct err *err);
 /* The link to a role, or NULL: answered with 503. */
 MUST_CHECK struct peer *call_peer(struct call *c, const char *role);
+struct peer_answer;
+/* For a call whose handler has only to hear that it is done: {} or the reason; ctx is a call_ref. */
+void call_done(void *ctx, const struct peer_answer *a);

@@ -219,16 +219,6 @@ void exec_stream(struct call *c)
                 stream_answer(c, id);
 }
 
-static void on_signalled(void *ctx, const struct peer_answer *a)
-{
-        struct call *c = ctx;
-        if (a->status < 0)
-                call_fail_err(c, a->err);
-        else
-                call_json(c, 200, json_object());
-        call_unref(c);
-}
-
 void exec_signal(struct call *c)
 {
         char id[ID_TEXT_LEN + 1];
@@ -250,7 +240,7 @@ void exec_signal(struct call *c)
         }
         struct peer *launch = call_peer(c, "launch");
         if (launch)
-                box_signal(b, launch, (uint32_t)number, on_signalled, call_ref(c));
+                box_signal(b, launch, (uint32_t)number, call_done, call_ref(c));
 }
 
 /* ---- with the sandbox they go ---- */

@@ -279,12 +279,17 @@ void images_build(struct call *c)
         int r = build_new(c->api, id.s, c->who.user.id, name, recipe, &b, &err);
         if (r == 0 && (r = accept_build(c, id.s, name, recipe, &err)) < 0)
                 build_free(b);
-        if (r < 0) {
-                call_fail_err(c, &err);
+        image_job_answer(c, id.s, r < 0 ? NULL : b, &err);
+}
+
+void image_job_answer(struct call *c, const char *id, struct build *b, const struct err *err)
+{
+        if (!b) {
+                call_fail_err(c, err);
                 return;
         }
-        json_t *o = job_load(c->api, id.s);
-        call_json(c, 202, o ? o : json_pack("{s:s}", "id", id.s));
+        json_t *o = job_load(c->api, id);
+        call_json(c, 202, o ? o : json_pack("{s:s}", "id", id));
         build_start(b);
 }
 

@@ -9,3 +9,6 @@ bool image_name_good(struct call *c, const char *field, const char *name);
  * where the body (NULL: none) says nothing. -ENOENT: the owner has none of that name. */
 MUST_CHECK int image_apply(struct api *a, int64_t owner, json_t *body, struct launch_spec *s,
                            struct err *err);
+/* Ends a request for a build or a snapshot: 202 and the job, which begins; b NULL: the error. */
+struct build;
+void image_job_answer(struct call *c, const char *id, struct build *b, const struct err *err);

@@ -59,16 +59,6 @@ void sandbox_get(struct call *c)
                 call_json(c, 200, o);
 }
 
-static void on_done(void *ctx, const struct peer_answer *a)
-{
-        struct call *c = ctx;
-        if (a->status < 0)
-                call_fail_err(c, a->err);
-        else
-                call_json(c, 200, json_object());
-        call_unref(c);
-}
-
 /* The id of a sandbox that has not ended, and the link to ask; NULL: answered. */
 static struct peer *running(struct call *c, char id[ID_TEXT_LEN + 1])
 {
@@ -96,7 +86,7 @@ void sandbox_signal(struct call *c)
         struct peer *launch = running(c, req.id);
         req.signal = (uint32_t)number;
         if (launch)
-                peer_call(launch, LAUNCH_SIGNAL, &req, NULL, 0, on_done, call_ref(c));
+                peer_call(launch, LAUNCH_SIGNAL, &req, NULL, 0, call_done, call_ref(c));
 }
 
 void sandbox_stop(struct call *c)
@@ -111,7 +101,7 @@ void sandbox_stop(struct call *c)
         struct peer *launch = running(c, req.id);
         req.grace_ms = (uint32_t)grace;
         if (launch)
-                peer_call(launch, LAUNCH_STOP, &req, NULL, 0, on_done, call_ref(c));
+                peer_call(launch, LAUNCH_STOP, &req, NULL, 0, call_done, call_ref(c));
 }
 
 static void on_stats(void *ctx, const struct peer_answer *a)

@@ -71,11 +71,8 @@ int build_new_snapshot(struct api *a, const char *id, int64_t owner, const char 
 
 static void on_taken(void *ctx, const struct peer_answer *a)
 {
-        struct about_build *q = ctx;
-        struct build *b = build_find(q->api, q->id);
-        uint32_t turn = q->turn;
-        free(q);
-        if (!b || b->turn != turn || b->result || a->status == -EPIPE || a->status == -ECANCELED)
+        struct build *b = build_of_answer(ctx);
+        if (!b || a->status == -EPIPE || a->status == -ECANCELED)
                 return; /* begun anew when launch is back: the key is the same */
         if (a->status < 0) {
                 build_end(b, "failed", err_text(a->err));
@@ -140,11 +137,5 @@ void sandbox_snapshot(struct call *c)
         int r = build_new_snapshot(c->api, id.s, c->who.user.id, name, box, &b, &err);
         if (r == 0 && (r = accept(c, id.s, name, box, &err)) < 0)
                 build_free(b);
-        if (r < 0) {
-                call_fail_err(c, &err);
-                return;
-        }
-        json_t *o = job_load(c->api, id.s);
-        call_json(c, 202, o ? o : json_pack("{s:s}", "id", id.s));
-        build_start(b);
+        image_job_answer(c, id.s, r < 0 ? NULL : b, &err);
 }

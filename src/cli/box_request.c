@@ -166,3 +166,13 @@ int box_request(const struct invocation *inv, char *const *argv, bool with_stdin
         *ret = TAKE_PTR(body);
         return 0;
 }
+
+const char *const stdin_choices[] = {"auto", "yes", "no", NULL};
+
+bool wants_stdin(const struct invocation *inv)
+{
+        const char *s = flag_text(inv, "stdin");
+        if (s && !str_eq(s, "auto"))
+                return str_eq(s, "yes");
+        return !flag_given(inv, "detach");
+}

@@ -7,6 +7,19 @@
 
 extern const char *const box_networks[], *const box_drivers[];
 
+/* Of whatever runs in the foreground. */
+extern const char *const stdin_choices[];
+#define STDIN_FLAG                                                                                 \
+        {                                                                                          \
+                .o = {.name = "stdin",                                                             \
+                      .type = OPTION_ENUM,                                                         \
+                      .choices = stdin_choices,                                                    \
+                      .doc = "Whether standard input is passed in; auto (the default): not with "  \
+                             "--detach."},                                                         \
+                .arg = "auto|yes|no"                                                               \
+        }
+bool wants_stdin(const struct invocation *inv);
+
 /* Rows for a command's table. */
 #define BOX_FLAGS                                                                                  \
         {.o = {.name = "network",                                                                  \

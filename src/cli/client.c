@@ -240,6 +240,20 @@ int client_read(struct client *c, struct slice *ret, struct err *err)
         return 0;
 }
 
+int client_read_to(struct client *c, int fd, struct err *err)
+{
+        struct slice part;
+        int r;
+        while ((r = client_read(c, &part, err)) == 1) {
+                int w = fd_write_all(fd, part.data, part.len);
+                if (w < 0) {
+                        client_drop(c);
+                        return err_sys(err, w, "writing it");
+                }
+        }
+        return r;
+}
+
 static int read_whole(struct client *c, struct buf *b, struct err *err)
 {
         struct slice part;

@@ -47,6 +47,8 @@ MUST_CHECK int client_write_end(struct client *c, struct err *err);
 MUST_CHECK int client_answer(struct client *c, const struct h1_head **ret, struct err *err);
 /* The next piece of the body, valid until the next call. 1: *ret; 0: the body has ended. */
 MUST_CHECK int client_read(struct client *c, struct slice *ret, struct err *err);
+/* The rest of the body, written to fd. */
+MUST_CHECK int client_read_to(struct client *c, int fd, struct err *err);
 /* After 101: the connection, and in *rest what of the new protocol came already. The caller closes
  * it. -EPROTO when the server did not switch. */
 MUST_CHECK int client_take_upgraded(struct client *c, struct buf *rest, int *ret_fd,

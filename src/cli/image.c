@@ -186,17 +186,12 @@ static int export(struct invocation *inv)
         struct client_request rq = {
                 .method = "GET",
                 .target = target_of(&b, "/v1/images/", inv->operands[0], "/export")};
-        struct slice part;
         if (fd < 0)
                 return fail(err_sys(&err, -errno, "%s", to_file ? tmp : "standard output"), &err);
         int r = server_connect(inv, SERVER_START, &c, &err);
         r = r < 0 ? r : client_send(c, &rq, &err);
         r = r < 0 ? r : client_answer(c, NULL, &err);
-        while (r >= 0 && (r = client_read(c, &part, &err)) == 1) {
-                int w = fd_write_all(fd, part.data, part.len);
-                if (w < 0)
-                        r = err_sys(&err, w, "writing it");
-        }
+        r = r < 0 ? r : client_read_to(c, fd, &err);
         if (r >= 0 && to_file && rename(tmp, inv->operands[1]) < 0)
                 r = err_sys(&err, -errno, "%s", inv->operands[1]);
         if (r < 0 && to_file)

@@ -3,16 +3,9 @@
 #include "cli/simple.h"
 #include "base/str.h"
 
-static const char *const stdin_choices[] = {"auto", "yes", "no", NULL};
-
 static const struct flag flags[] = {
         BOX_FLAGS,
-        {.o = {.name = "stdin",
-               .type = OPTION_ENUM,
-               .choices = stdin_choices,
-               .doc = "Whether standard input is passed in; auto (the default): not with "
-                      "--detach."},
-         .arg = "auto|yes|no"},
+        STDIN_FLAG,
         {.o = {.name = "detach",
                .doc = "Print the id and return; 'paddock wait' and 'paddock logs' "
                       "find it."},
@@ -22,14 +15,6 @@ static const struct flag flags[] = {
                       "machine from it."}},
         FLAGS_END,
 };
-
-static bool wants_stdin(const struct invocation *inv)
-{
-        const char *s = flag_text(inv, "stdin");
-        if (s && !str_eq(s, "auto"))
-                return str_eq(s, "yes");
-        return !flag_given(inv, "detach");
-}
 
 static int create(const struct invocation *inv, json_t **ret, struct err *err)
 {

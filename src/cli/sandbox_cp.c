@@ -74,18 +74,12 @@ static int receive(struct client *c, const char *box, const char *path, int fd, 
         struct client_request rq = {.method = "GET",
                                     .target = file_target(&b, "sandboxes", box, path)};
         const struct h1_head *head;
-        struct slice part;
         int r = client_send(c, &rq, err);
         r = r < 0 ? r : client_answer(c, &head, err);
         const char *mode = r < 0 ? NULL : h1_find(head, "x-paddock-mode");
         if (mode && fd != STDOUT_FILENO && fchmod(fd, permissions(mode)) < 0)
                 return err_sys(err, -errno, "its mode");
-        while (r >= 0 && (r = client_read(c, &part, err)) == 1) {
-                int w = fd_write_all(fd, part.data, part.len);
-                if (w < 0)
-                        return err_sys(err, w, "writing it");
-        }
-        return r;
+        return r < 0 ? r : client_read_to(c, fd, err);
 }
 
 /* A file appears only when all of it is there. */

@@ -44,18 +44,10 @@ const struct command command_sandbox_create = {
 
 /* ---- exec ---- */
 
-static const char *const stdin_choices[] = {"auto", "yes", "no", NULL};
-
-static bool exec_stdin(const struct invocation *inv)
-{
-        const char *s = flag_text(inv, "stdin");
-        return s && !str_eq(s, "auto") ? str_eq(s, "yes") : !flag_given(inv, "detach");
-}
-
 static int exec_body(const struct invocation *inv, json_t **ret, struct err *err)
 {
         char *const *argv = inv->operands + 1;
-        auto_json json_t *body = json_pack("{s:b}", "stdin", exec_stdin(inv));
+        auto_json json_t *body = json_pack("{s:b}", "stdin", wants_stdin(inv));
         if (argv[0] && str_eq(argv[0], "--"))
                 argv++;
         if (!argv[0])
@@ -92,7 +84,7 @@ static int exec(struct invocation *inv)
                 return r == -EIO || r == -EPIPE ? EXIT_LOST : status;
         }
         if (!flag_given(inv, "detach"))
-                return foreground(inv, made, get_str(made, "sandbox"), exec_stdin(inv));
+                return foreground(inv, made, get_str(made, "sandbox"), wants_stdin(inv));
         if (inv->json)
                 out_json(made);
         else
@@ -125,12 +117,7 @@ static const struct flag exec_flags[] = {
                .max = BOX_BYTES_MAX,
                .doc = "End the command when it has written so much."},
          .arg = "SIZE"},
-        {.o = {.name = "stdin",
-               .type = OPTION_ENUM,
-               .choices = stdin_choices,
-               .doc = "Whether standard input is passed in; auto (the default): not with "
-                      "--detach."},
-         .arg = "auto|yes|no"},
+        STDIN_FLAG,
         {.o = {.name = "tty",
                .doc = "Give the command a terminal; this one's size and keys are passed on."}},
         {.o = {.name = "detach",

@@ -170,15 +170,9 @@ static int receive(struct client *c, const struct invocation *inv, int fd, struc
         struct client_request rq = {
                 .method = "GET",
                 .target = volume_file_target(&b, inv->operands[0], inv->operands[1])};
-        struct slice part;
         int r = client_send(c, &rq, err);
         r = r < 0 ? r : client_answer(c, NULL, err);
-        while (r >= 0 && (r = client_read(c, &part, err)) == 1) {
-                int w = fd_write_all(fd, part.data, part.len);
-                if (w < 0)
-                        return err_sys(err, w, "writing it");
-        }
-        return r;
+        return r < 0 ? r : client_read_to(c, fd, err);
 }
 
 /* To standard output, or to a file that appears only when all of it is there. */
