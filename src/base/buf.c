@@ -12,6 +12,8 @@ void buf_init(struct buf *b, size_t max)
 
 void buf_done(struct buf *b)
 {
+        if (b->wipes && b->data)
+                explicit_bzero(b->data, b->cap + 1);
         free(b->data);
         *b = (struct buf){.max = b->max};
 }
@@ -35,9 +37,14 @@ static int grow(struct buf *b, size_t n)
                 cap *= 2;
         if (cap > b->max)
                 cap = b->max;
-        char *p = mem_retry(b->data, cap + 1);
+        char *p = b->wipes ? mem_retry(NULL, cap + 1) : mem_retry(b->data, cap + 1);
         if (!p)
                 return -ENOMEM;
+        if (b->wipes && b->data) { /* realloc would leave a copy behind */
+                memcpy(p, b->data, b->len + 1);
+                explicit_bzero(b->data, b->cap + 1);
+                free(b->data);
+        }
         b->data = p;
         b->cap = cap;
         return 0;
@@ -63,11 +70,18 @@ int buf_adds(struct buf *b, const char *s)
 int buf_addf(struct buf *b, const char *fmt, ...)
 {
         va_list ap;
+        size_t room = b->data ? b->cap - b->len : 0;
         va_start(ap, fmt);
-        int n = vsnprintf(NULL, 0, fmt, ap);
+        int n = vsnprintf(b->data ? b->data + b->len : NULL, b->data ? room + 1 : 0, fmt, ap);
         va_end(ap);
         if (n < 0)
                 return -EINVAL;
+        if (b->data && (size_t)n <= room) {
+                b->len += (size_t)n;
+                return 0;
+        }
+        if (b->data)
+                b->data[b->len] = '\0';
         int r = grow(b, (size_t)n);
         if (r < 0)
                 return r;

@@ -17,6 +17,7 @@ struct buf {
         char *data;      /* NULL while nothing was added; else NUL-terminated */
         size_t len;      /* bytes held */
         size_t cap, max; /* allocated, allowed (both without the NUL) */
+        bool wipes;      /* holds a secret: no memory is given back before it is overwritten */
 };
 
 void buf_init(struct buf *b, size_t max); /* max > 0 */

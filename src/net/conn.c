@@ -16,7 +16,6 @@ struct conn {
         int fd;
         uint32_t events; /* asked of the loop */
         struct buf in, out;
-        bool wipes;
         bool ended, broken, shut, shut_done, hung_up;
         bool read_waits, write_waits; /* the transport said -EAGAIN */
         uint32_t read_wants, write_wants;
@@ -81,20 +80,25 @@ static void break_off(struct conn *c)
         buf_clear(&c->out);
 }
 
+/* Read into one place and copied: a message of some hundred bytes then needs no buffer of 32 KiB, whose
+ * pages cost more than all the rest of a small request. */
+static ssize_t read_some(struct conn *c)
+{
+        static char place[CONN_IN_MAX];
+        ssize_t r = do_read(c, place, CONN_IN_MAX - c->in.len);
+        if (r > 0 && buf_add(&c->in, place, (size_t)r) < 0)
+                r = -ENOMEM;
+        if (r > 0 && c->in.wipes)
+                explicit_bzero(place, (size_t)r);
+        return r;
+}
+
 /* Reads once, and on while a transport may hold decoded bytes that the kernel does not show. */
 static void fill(struct conn *c)
 {
         while (!c->ended && c->in.len < CONN_IN_MAX) {
-                size_t n = CONN_IN_MAX - c->in.len;
-                char *to = buf_room(&c->in, n);
-                if (!to) {
-                        break_off(c);
-                        return;
-                }
-                ssize_t r = do_read(c, to, n);
+                ssize_t r = read_some(c);
                 if (r > 0) {
-                        c->in.len += (size_t)r;
-                        to[r] = 0;
                         if (!c->ops)
                                 return;
                         continue;
@@ -142,21 +146,21 @@ static void drain(struct conn *c)
         end_writing(c);
 }
 
-static void wipe(const struct conn *c, struct buf *b)
+/* An empty buffer keeps little memory, and nothing of what it held where that was secret. */
+static void shrink(struct buf *b, size_t max)
 {
-        if (c->wipes && b->data)
+        bool wipes = b->wipes;
+        if (b->len || !b->data)
+                return;
+        if (b->cap <= IDLE_KEPT && !wipes)
+                return;
+        if (b->cap <= IDLE_KEPT) {
                 explicit_bzero(b->data, b->cap);
-}
-
-static void shrink(const struct conn *c, struct buf *b, size_t max)
-{
-        if (b->len)
                 return;
-        wipe(c, b);
-        if (b->cap <= IDLE_KEPT)
-                return;
+        }
         buf_done(b);
         buf_init(b, max);
+        b->wipes = wipes;
 }
 
 static void ready(void *ctx, uint32_t events)
@@ -173,7 +177,7 @@ static void ready(void *ctx, uint32_t events)
         } else {
                 arm(c);
         }
-        shrink(c, &c->out, OUT_HARD_MAX);
+        shrink(&c->out, OUT_HARD_MAX);
         c->fn(c->ctx);
 }
 
@@ -213,7 +217,6 @@ static void release(struct conn *c)
         if (c->ops && c->ops->free)
                 c->ops->free(c->t);
         close(c->fd);
-        wipe(c, &c->out);
         buf_done(&c->in);
         buf_done(&c->out);
         free(c);
@@ -253,12 +256,9 @@ void *conn_context(const struct conn *c)
         return c->t;
 }
 
-/* A buffer that has to grow would leave a copy behind: it has its whole size from the start. */
 void conn_wipes(struct conn *c)
 {
-        c->wipes = true;
-        if (!buf_room(&c->out, CONN_OUT_MAX))
-                break_off(c);
+        c->in.wipes = c->out.wipes = true;
 }
 
 struct slice conn_in(const struct conn *c)
@@ -272,7 +272,7 @@ void conn_used(struct conn *c, size_t n)
         if (n == 0)
                 return;
         buf_consume(&c->in, n);
-        shrink(c, &c->in, CONN_IN_MAX);
+        shrink(&c->in, CONN_IN_MAX);
         arm(c);
         if (was_full && c->ops && !c->ended && !c->kick)
                 c->kick = loop_timer_add(c->loop, 0, kicked, c);

@@ -3,7 +3,9 @@
 
 void h1_init(struct h1 *p, enum h1_side side, size_t head_max)
 {
-        *p = (struct h1){.side = side};
+        memset(p, 0,
+               offsetof(struct h1, spans)); /* the lists need none: n says what of them counts */
+        p->side = side;
         buf_init(&p->raw, head_max);
         buf_init(&p->tail, head_max);
 }
@@ -269,11 +271,17 @@ int h1_eof(struct h1 *p, struct err *err)
         return fine ? 0 : err_set(err, -EPROTO, "HTTP: the connection ended inside a message");
 }
 
+/* Most names differ in their first letter, and there are many to compare. */
+static bool same_name(const char *a, const char *b)
+{
+        return ((a[0] ^ b[0]) & ~0x20) == 0 && strcasecmp(a, b) == 0;
+}
+
 const char *h1_find(const struct h1_head *h, const char *name)
 {
         const char *found = NULL;
         for (size_t i = 0; i < h->n_fields; i++) {
-                if (strcasecmp(h->fields[i].name, name) != 0)
+                if (!same_name(h->fields[i].name, name))
                         continue;
                 if (found)
                         return NULL;
@@ -301,7 +309,7 @@ static bool list_has(const char *list, const char *token)
 bool h1_has_token(const struct h1_head *h, const char *name, const char *token)
 {
         for (size_t i = 0; i < h->n_fields; i++)
-                if (strcasecmp(h->fields[i].name, name) == 0 && list_has(h->fields[i].value, token))
+                if (same_name(h->fields[i].name, name) && list_has(h->fields[i].value, token))
                         return true;
         return false;
 }

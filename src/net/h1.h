@@ -81,9 +81,9 @@ struct h1 {
         uint64_t left;   /* of the body or of the chunk */
         struct h1_head head;
         uint32_t words[2]; /* in raw: method and target, or reason */
+        size_t n;          /* of both lists */
         struct h1_span spans[H1_FIELDS_MAX];
         struct h1_field fields[H1_FIELDS_MAX];
-        size_t n;
 };
 
 void h1_init(struct h1 *p, enum h1_side side, size_t head_max);

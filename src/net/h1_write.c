@@ -19,7 +19,14 @@ int h1_put_field(struct buf *b, const char *name, const char *value)
 {
         if (!h1_is_token(name) || !h1_is_value(value))
                 return -EINVAL;
-        return buf_addf(b, "%s: %s\r\n", name, value);
+        size_t before = b->len;
+        int r = buf_adds(b, name);
+        r = r < 0 ? r : buf_add(b, ": ", 2);
+        r = r < 0 ? r : buf_adds(b, value);
+        r = r < 0 ? r : buf_add(b, "\r\n", 2);
+        if (r < 0)
+                b->len = before;
+        return r;
 }
 
 int h1_put_end(struct buf *b)

@@ -29,7 +29,7 @@ bool relay_is_hop(const struct h1_head *h, const char *name)
                 "connection",         "keep-alive", "proxy-connection",  "proxy-authorization",
                 "proxy-authenticate", "te",         "transfer-encoding", "upgrade"};
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
-                if (strcasecmp(name, names[i]) == 0)
+                if ((name[0] | 0x20) == names[i][0] && strcasecmp(name, names[i]) == 0)
                         return true;
         /* What frames or names the message stays, whatever Connection says. */
         if (strcasecmp(name, "content-length") == 0 || strcasecmp(name, "host") == 0)
@@ -344,7 +344,8 @@ static void exchange_over(struct relay *r)
                 r->up = NULL;
         }
         r->state = r->keep_down ? RELAY_HEAD : RELAY_CLOSING;
-        if (r->state == RELAY_HEAD) { /* the codec's memory of a response that was cut by EOF */
+        if (r->state == RELAY_HEAD &&
+            r->rsp.state != H1S_IDLE) { /* the codec's memory of a response that was cut by EOF */
                 h1_done(&r->rsp);
                 h1_init(&r->rsp, H1_RESPONSE, HTTP_HEAD_MAX);
         }

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -30,11 +31,8 @@ struct audit {
 
 static void hash_line(const char *p, size_t n, char ret[65])
 {
-        unsigned char sum[32];
-        struct sha256 h;
-        sha256_init(&h);
-        sha256_add(&h, p, n);
-        sha256_end(&h, sum);
+        unsigned char sum[SHA256_DIGEST_LENGTH];
+        SHA256((const unsigned char *)p, n, sum); /* with the processor's own instructions */
         hex_encode(ret, sum, sizeof sum);
 }
 
@@ -159,25 +157,56 @@ void audit_begin(struct audit *a, const char *kind)
                         (unsigned long long)a->n + 1, clock_text(when, clock_wall_ms()), kind));
 }
 
+static bool is_plain(unsigned char c)
+{
+        return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* The next character, escaped where JSON wants it; how many bytes of the value that was. */
+static size_t put_char(struct audit *a, const char *p, size_t n)
+{
+        size_t len = utf8_char(p, n);
+        unsigned char c = (unsigned char)*p;
+        if (len > 1)
+                add(a, buf_add(&a->line, p, len));
+        else
+                add(a, buf_addf(&a->line, "\\u%04x", c));
+        return len > 1 ? len : 1;
+}
+
+static void put_key(struct audit *a, const char *key)
+{
+        add(a, buf_add(&a->line, ",\"", 2));
+        add(a, buf_adds(&a->line, key));
+        add(a, buf_add(&a->line, "\":", 2));
+}
+
 void audit_text(struct audit *a, const char *key, const char *value)
 {
         size_t n = strlen(value);
-        add(a, buf_addf(&a->line, ",\"%s\":\"", key));
+        put_key(a, key);
+        add(a, buf_add(&a->line, "\"", 1));
         for (size_t i = 0; i < n && i < 512;) {
-                size_t len = utf8_char(value + i, n - i);
-                unsigned char c = (unsigned char)value[i];
-                if (len == 0 || c < 0x20 || c == 0x7f || c == '"' || c == '\\')
-                        add(a, buf_addf(&a->line, "\\u%04x", c));
-                else
-                        add(a, buf_add(&a->line, value + i, len));
-                i += len ? len : 1;
+                size_t run = 0;
+                while (i + run < n && i + run < 512 && is_plain((unsigned char)value[i + run]))
+                        run++;
+                add(a, buf_add(&a->line, value + i, run));
+                i += run;
+                if (i < n && i < 512)
+                        i += put_char(a, value + i, n - i);
         }
-        add(a, buf_adds(&a->line, "\""));
+        add(a, buf_add(&a->line, "\"", 1));
 }
 
 void audit_number(struct audit *a, const char *key, uint64_t value)
 {
-        add(a, buf_addf(&a->line, ",\"%s\":%llu", key, (unsigned long long)value));
+        char digits[20];
+        size_t at = sizeof digits;
+        do
+                digits[--at] = (char)('0' + value % 10);
+        while (value /= 10);
+        put_key(a, key);
+        add(a, buf_add(&a->line, digits + at, sizeof digits - at));
 }
 
 /* The old file keeps its lines under the number of its last one; the chain goes on in the new. */

@@ -35,13 +35,16 @@ static const struct route_limit *limit_of(const struct route *r, enum scope s)
                                : &r->whole;
 }
 
+static bool limits(const struct route_limit *l)
+{
+        return l->requests || l->tokens || l->micro_usd;
+}
+
 bool budget_limited(const struct route *r)
 {
         bool some = false;
-        for (enum scope s = OF_BOX; s < SCOPES; s++) {
-                const struct route_limit *l = limit_of(r, s);
-                some |= l->requests || l->micro_usd || l->tokens;
-        }
+        for (enum scope s = OF_BOX; s < SCOPES; s++)
+                some |= limits(limit_of(r, s));
         return some;
 }
 
@@ -136,7 +139,7 @@ int budget_take(struct budgets *b, const struct budget_who *w, const struct budg
                                             "its owner, today", "this route, today"};
         for (enum scope s = OF_BOX; s < SCOPES; s++) {
                 const struct route_limit *l = limit_of(w->route, s);
-                const struct budget_entry *e = entry(b, w, s);
+                const struct budget_entry *e = limits(l) ? entry(b, w, s) : NULL;
                 if (!e || !(passes(l->requests, e->sum.requests, more->requests) ||
                             passes(l->tokens, e->sum.tokens, more->tokens) ||
                             passes(l->micro_usd, e->sum.micro_usd, more->micro_usd)))
@@ -151,7 +154,7 @@ int budget_take(struct budgets *b, const struct budget_who *w, const struct budg
 void budget_add(struct budgets *b, const struct budget_who *w, const struct budget_sum *more)
 {
         for (enum scope s = OF_BOX; s < SCOPES; s++) {
-                struct budget_entry *e = entry(b, w, s);
+                struct budget_entry *e = limits(limit_of(w->route, s)) ? entry(b, w, s) : NULL;
                 if (!e)
                         continue;
                 e->sum.requests += more->requests;
@@ -169,7 +172,7 @@ void budget_settle(struct budgets *b, const struct budget_who *w, const struct b
                    const struct budget_sum *used)
 {
         for (enum scope s = OF_BOX; s < SCOPES; s++) {
-                struct budget_entry *e = entry(b, w, s);
+                struct budget_entry *e = limits(limit_of(w->route, s)) ? entry(b, w, s) : NULL;
                 if (!e)
                         continue;
                 e->sum.tokens = settled(e->sum.tokens, reserved->tokens, used->tokens);

@@ -67,11 +67,8 @@ static int check_path(struct exchange *x, const char *rest, size_t n, struct err
 
 static int check_limits(struct exchange *x, const struct h1_head *h, struct err *err)
 {
-        size_t busy = 0;
-        for (const struct exchange *o = x->all->first; o; o = o->next)
-                busy += o != x && o->busy && str_eq(o->sandbox, x->sandbox) &&
-                        str_eq(o->route.name, x->route.name);
-        if (x->route.concurrency && busy >= x->route.concurrency)
+        x->slot = busy_take(&x->all->busy, x->sandbox, x->route.name, x->route.concurrency);
+        if (!x->slot)
                 return deny(err, "too many requests at once", 429);
         if (h->framing == H1_LENGTH && h->length > x->route.body_max)
                 return deny(err, "the body is larger than this route allows", 413);
@@ -134,7 +131,7 @@ bool request_drops(void *ctx, const char *name)
         const struct exchange *x = ctx;
         struct inject form;
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
-                if (strcasecmp(names[i], name) == 0)
+                if ((name[0] | 0x20) == names[i][0] && strcasecmp(names[i], name) == 0)
                         return true;
         if (strncasecmp(name, "x-forwarded-", 12) == 0)
                 return true;

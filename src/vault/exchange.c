@@ -20,6 +20,8 @@ void exchange_record(struct exchange *x)
         if (!x->busy)
                 return;
         x->busy = false;
+        busy_give(&x->all->busy, x->slot);
+        x->slot = NULL;
         counter_verdict(count, x->verdict);
         count->up += x->relay.bytes_up;
         count->down += x->relay.bytes_down;
@@ -124,7 +126,9 @@ static void on_request(void *ctx, const struct h1_head *h)
 {
         struct exchange *x = ctx;
         struct err err = {0};
-        x->route = (struct route){.name = ""};
+        x->route.name[0] = x->route.secret[0] = x->route.form[0] = 0;
+        x->route.meter = ROUTE_UNMETERED;
+        x->route.idle_ms = 0;
         x->busy = true;
         x->status = 0;
         x->first_us = 0;
@@ -151,7 +155,11 @@ static void on_request(void *ctx, const struct h1_head *h)
                 return;
         x->verdict = "allowed";
         x->scans = needs_scan(x, h);
-        request_init(&x->request, &x->route);
+        x->request.model[0] = 0;
+        x->request.max_tokens = 0;
+        x->request.status = 0;
+        if (x->scans)
+                request_init(&x->request, &x->route);
         start_upstream(x);
 }
 
@@ -177,7 +185,9 @@ static int on_response(void *ctx, const struct h1_head *h, struct buf *out)
                 x->first_us = clock_boot_us();
                 const char *type = h1_find(h, "content-type");
                 x->meters = x->route.meter != ROUTE_UNMETERED && h->status < 300;
-                usage_init(&x->usage, type && strncasecmp(type, "text/event-stream", 17) == 0);
+                if (x->meters)
+                        usage_init(&x->usage,
+                                   type && strncasecmp(type, "text/event-stream", 17) == 0);
         }
         if (is_redirect(h) && x->route.redirect == ROUTE_FOLLOW && follow(x, h))
                 return -ECANCELED;
@@ -254,10 +264,9 @@ static void on_done(void *ctx, bool reusable)
 
 static void drop(struct exchange *x)
 {
-        struct exchange **at = &x->all->first;
-        while (*at != x)
-                at = &(*at)->next;
-        *at = x->next;
+        *x->at = x->next;
+        if (x->next)
+                x->next->at = x->at;
         x->all->n--;
         exchange_record(x);
         upstream_cancel(x->calling);
@@ -331,6 +340,9 @@ static int open_stream(struct exchanges *all, int *ret_fd, struct exchange **ret
         struct conn *down = conn_new(all->loop, pair[0], NULL, NULL, nothing, NULL);
         relay_init(&x->relay, down, &ops, x);
         x->next = all->first;
+        x->at = &all->first;
+        if (x->next)
+                x->next->at = &x->next;
         all->first = x;
         all->n++;
         *ret_fd = pair[1];

@@ -9,6 +9,7 @@
 #include "net/relay.h"
 #include "vault/audit.h"
 #include "vault/boxes.h"
+#include "vault/busy.h"
 #include "vault/counters.h"
 #include "vault/budget.h"
 #include "vault/price.h"
@@ -27,6 +28,7 @@ struct exchanges {
         struct audit *audit;             /* NULL: none could be opened; all is refused */
         struct safe *(*safe)(void *ctx); /* NULL: no key yet */
         void *ctx;
+        struct busy busy;
         struct exchange *first;
         struct loop_timer *look; /* for those that stand still */
         size_t n;

@@ -11,7 +11,8 @@
 
 struct exchange {
         struct exchanges *all;
-        struct exchange *next;
+        struct exchange *next, **at;
+        struct busy_slot *slot;         /* this request is counted there */
         char sandbox[ID_TEXT_LEN + 1];  /* or "role:NAME" */
         char opened[NAME_TEXT_MAX + 1]; /* of a role: the one route; "": of a sandbox */
         char owner[NAME_TEXT_MAX + 1], name[NAME_TEXT_MAX + 1];

@@ -8,7 +8,7 @@
 #define IDLE_MS  55000 /* under the 60 s after which many servers close */
 
 struct idle {
-        struct idle *next;
+        struct idle *next, **at;
         struct upstreams *all;
         struct conn *conn;
         struct loop_timer *timer;
@@ -27,10 +27,9 @@ struct upcall {
 
 static void drop(struct idle *i, bool close_it)
 {
-        struct idle **at = &i->all->first;
-        while (*at != i)
-                at = &(*at)->next;
-        *at = i->next;
+        *i->at = i->next;
+        if (i->next)
+                i->next->at = i->at;
         i->all->n_idle--;
         loop_timer_remove(i->timer);
         if (close_it)
@@ -70,10 +69,17 @@ void upstream_give(struct upstreams *u, const struct route *r, struct conn *c)
                 return;
         }
         struct idle *i = xcalloc(1, sizeof *i);
-        *i = (struct idle){.next = u->first, .all = u, .conn = c, .port = r->port, .tls = r->tls};
+        *i = (struct idle){.next = u->first,
+                           .at = &u->first,
+                           .all = u,
+                           .conn = c,
+                           .port = r->port,
+                           .tls = r->tls};
         snprintf(i->host, sizeof i->host, "%s", r->host);
         i->timer = loop_timer_add(u->dialer->loop, IDLE_MS, too_old, i);
         conn_callback(c, disturbed, i);
+        if (i->next)
+                i->next->at = &i->next;
         u->first = i;
         u->n_idle++;
 }
