@@ -135,6 +135,20 @@ void reach_keep(struct box *b)
                 box_keep_put(b, NAME_IN_KEEP, fds, (uint32_t)put_kept(&b->reach, fds), NULL);
 }
 
+struct telling {
+        peer_answer_fn fn;
+        void *ctx;
+};
+
+/* A vault that ended before it answered is one that is away. */
+static void on_vault_told(void *ctx, const struct peer_answer *a)
+{
+        static const struct peer_answer later = {.status = 0};
+        struct telling t = *(struct telling *)ctx;
+        free(ctx);
+        t.fn(t.ctx, a->status == -EPIPE ? &later : a);
+}
+
 /* One that is away is told as soon as it is back; what the sandbox asks meanwhile waits for that. */
 int reach_open(struct box *b, peer_answer_fn fn, struct err *err)
 {
@@ -144,9 +158,13 @@ int reach_open(struct box *b, peer_answer_fn fn, struct err *err)
         if (b->reach.listeners[0] < 0)
                 return err_set(err, -EPROTO, "its listening sockets did not come");
         if (find(b, "vault")) {
-                int r = tell_vault(b, fn, b, err);
-                if (r < 0)
+                struct telling *t = xmalloc(sizeof *t);
+                *t = (struct telling){fn, b};
+                int r = tell_vault(b, on_vault_told, t, err);
+                if (r < 0) {
+                        free(t);
                         return r;
+                }
                 asked++;
         }
         int n = find(b, "gate") ? tell_gate(b, report, with_gate, err) : 0;
