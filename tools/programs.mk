@@ -67,7 +67,7 @@ $(B)/libexec/paddock/model-fetch: src/cli/model-fetch
 	@cp $< $@
 
 # --- system-call filters: policies are text, compiled at build time (os/seccomp.h)
-SECCOMP_FILTERS := sandbox sandbox-proxy template build runsc role-keep role-launch role-vault role-gate role-api role-rag
+SECCOMP_FILTERS := sandbox sandbox-proxy template build build-proxy runsc role-keep role-launch role-vault role-gate role-api role-rag
 $(GEN)/seccomp-compile: tools/seccomp-compile.c
 	@mkdir -p $(@D)
 	$(Q)echo "  LD $(patsubst build/%,%,$@)"; $(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Wshadow -Werror $< -o $@ -lseccomp -lcrypto

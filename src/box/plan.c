@@ -201,13 +201,14 @@ static void plan_program(struct plan *p, const struct launch_spec *spec,
 
 const char *plan_filter(const struct launch_spec *spec)
 {
+        bool proxy = spec->network == BOX_NET_PROXY;
         if (spec->profile == BOX_BUILD)
-                return "build";
+                return proxy ? "build-proxy" : "build";
         if (spec->profile == BOX_TEMPLATE)
                 return "template";
         if (runsc_asked(spec))
                 return "runsc";
-        return spec->network == BOX_NET_PROXY ? "sandbox-proxy" : "sandbox";
+        return proxy ? "sandbox-proxy" : "sandbox";
 }
 
 static void plan_secrets(struct plan *p, const struct launch_spec *spec)

@@ -1,5 +1,6 @@
 /* What the filters of sandboxes and roles decide, written down by hand; then the kernel. That the
  * programs are the policies: test_seccomp_table.c. */
+#include "box/plan.h"
 #include "seccomp_bpf.h"
 #include <sched.h>
 #include <signal.h>
@@ -205,4 +206,23 @@ TEST(a_build_may_do_what_a_sandbox_may_and_chroot)
                 }
         CHECK_INT(decide("build", SYS_chroot, 0, 0), ==, SECCOMP_RET_ALLOW);
         CHECK_INT(decide("build", SYS_mount, 0, 0), ==, SECCOMP_RET_ERRNO | EPERM);
+}
+
+TEST(a_build_that_reaches_a_proxy_has_no_datagrams)
+{
+        static const char *const filters[] = {"build-proxy", "sandbox-proxy"};
+        for (size_t i = 0; i < ARRAY_LEN(filters); i++) {
+                const char *f = filters[i];
+                CHECK_INT(decide(f, SYS_socket, AF_INET, SOCK_DGRAM), ==,
+                          SECCOMP_RET_ERRNO | EPERM);
+                CHECK_INT(decide(f, SYS_socket, AF_INET6, SOCK_RAW), ==, SECCOMP_RET_ERRNO | EPERM);
+                CHECK_INT(decide(f, SYS_socket, AF_INET, SOCK_STREAM), ==, SECCOMP_RET_ALLOW);
+                CHECK_INT(decide(f, SYS_socket, AF_UNIX, SOCK_DGRAM), ==, SECCOMP_RET_ALLOW);
+        }
+        CHECK_INT(decide("build", SYS_socket, AF_INET, SOCK_DGRAM), ==, SECCOMP_RET_ALLOW);
+        CHECK_INT(decide("build-proxy", SYS_chroot, 0, 0), ==, SECCOMP_RET_ALLOW);
+        struct launch_spec s = {.profile = BOX_BUILD, .network = BOX_NET_PROXY};
+        CHECK_STR(plan_filter(&s), "build-proxy");
+        s.network = BOX_NET_NONE;
+        CHECK_STR(plan_filter(&s), "build");
 }
