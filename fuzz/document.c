@@ -1,5 +1,5 @@
-/* Documents through the parsers that run in the sandbox: text, Markdown, HTML, gzip, EPUB, and the
- * text that pdftotext gives. The first byte chooses the name or the PDF text; PDF itself is a
+/* Documents through the parsers that run in the sandbox: text, Markdown, HTML, gzip, EPUB, Office,
+ * CSV, and the text that pdftotext gives. The first byte chooses the name or the PDF text; PDF itself is a
  * program of its own and is not started here. */
 #include "rag/parse/doc.h"
 #include "rag/parse/pdf_page.h"
@@ -8,7 +8,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static const char *const names[] = {"a", "a.md", "a.html", "a.txt.gz", "a.epub"};
+        static const char *const names[] = {"a",      "a.md",   "a.html", "a.txt.gz", "a.epub",
+                                            "a.docx", "a.xlsx", "a.pptx", "a.odt",    "a.csv"};
         auto_close int to = open("/dev/null", O_WRONLY | O_CLOEXEC);
         if (size < 1 || to < 0 || memmem(data, size, "%PDF-", 5))
                 return 0;

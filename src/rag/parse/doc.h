@@ -48,3 +48,10 @@ MUST_CHECK int html_parse(struct doc *d, struct slice bytes, struct err *err);
 MUST_CHECK int pdf_parse(struct doc *d, struct slice bytes, struct err *err);
 MUST_CHECK int gzip_parse(struct doc *d, struct slice bytes, struct err *err);
 MUST_CHECK int epub_parse(struct doc *d, struct slice bytes, struct err *err);
+MUST_CHECK int docx_parse(struct doc *d, struct slice bytes, struct err *err);
+MUST_CHECK int pptx_parse(struct doc *d, struct slice bytes, struct err *err);
+MUST_CHECK int xlsx_parse(struct doc *d, struct slice bytes, struct err *err);
+MUST_CHECK int odf_parse(struct doc *d, struct slice bytes, struct err *err);
+MUST_CHECK int csv_parse(struct doc *d, struct slice bytes, struct err *err);
+/* The mark between the cells of a table as text, 0 when it has one column. */
+char csv_mark(struct slice text);

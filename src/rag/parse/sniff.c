@@ -90,10 +90,17 @@ static int parse_zip(struct doc *d, struct slice b, struct err *err)
                 set_type(d, "epub");
                 return epub_parse(d, b, err);
         }
-        static const char *const office[] = {".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp"};
+        static const struct {
+                const char *ending;
+                int (*parse)(struct doc *, struct slice, struct err *);
+        } office[] = {{".docx", docx_parse}, {".docm", docx_parse}, {".xlsx", xlsx_parse},
+                      {".xlsm", xlsx_parse}, {".pptx", pptx_parse}, {".odt", odf_parse},
+                      {".ods", odf_parse},   {".odp", odf_parse}};
         for (size_t i = 0; i < ARRAY_LEN(office); i++)
-                if (ends_with(d->path, office[i]))
-                        return refuse(d, office[i] + 1, "an Office document");
+                if (ends_with(d->path, office[i].ending)) {
+                        set_type(d, office[i].ending + 1);
+                        return office[i].parse(d, b, err);
+                }
         if (ends_with(d->path, ".epub")) {
                 set_type(d, "epub");
                 return epub_parse(d, b, err);
@@ -141,6 +148,11 @@ static int parse_text(struct doc *d, struct slice b, struct err *err)
                         return refuse(d, machine_text[i].type, machine_text[i].what);
         if (at(b, 0, "<?xml", 5) || ends_with(d->path, ".xml"))
                 return refuse(d, "xml", "XML");
+        bool csv = ends_with(d->path, ".csv"), tsv = ends_with(d->path, ".tsv");
+        if (csv || tsv) {
+                set_type(d, csv ? "csv" : "tsv");
+                return csv_parse(d, b, err);
+        }
         bool md = ends_with(d->path, ".md") || ends_with(d->path, ".markdown");
         set_type(d, md ? "markdown" : "text");
         return text_parse(d, b, md ? TEXT_MARKDOWN : TEXT_PLAIN, err);
