@@ -39,6 +39,7 @@ void secret_rotate(struct call *c);
 void secret_delete(struct call *c);
 /* upstreams.c */
 void upstreams_get(struct call *c);
+void upstream_test(struct call *c);
 /* execs.c */
 void execs_get(struct call *c);
 void execs_post(struct call *c);

@@ -174,7 +174,11 @@ FIELDS(upstream, STR("name", true, NULL), STR("upstream", true, "Where it leads.
        STRS("allow", true, "METHOD:PATH"), STRS("repos", false, NULL), STRS("models", false, NULL),
        STRS("hosts", false, "May be reached through the proxy as well."),
        STRS("env", false, "Set in the sandbox; @ is its address there."),
-       STRS("users", false, "Operators: who may use it."));
+       STRS("users", false, "Operators: who may use it."),
+       STRS("roles", false, "Operators: roles of Paddock that use it."));
+FIELDS(tested, STR("name", true, NULL), BOOL("fine", true, NULL),
+       U64("status", true, "Of the upstream; 0: it did not come so far."),
+       STR("text", true, "What is wrong, or that it answers."), U64("us", true, NULL));
 FIELDS(upstreams, LIST("routes", true, upstream, NULL));
 FIELDS(vault_key, STR("state", true, "unlocked, locked or new"),
        STR("fingerprint", false, "sha256: of the key."),
@@ -394,6 +398,10 @@ const struct route routes[] = {
         {"GET", "/v1/routes", SCOPE_MEMBER, upstreams_get,
          "Routes of the configuration that the caller's sandboxes may use.", .status = 200,
          .answer = upstreams},
+
+        {"POST", "/v1/routes/{name}/test", SCOPE_OPERATOR, upstream_test,
+         "A real request on the route: whether it works, or what is wrong.", .body = nothing,
+         .status = 200, .answer = tested},
 
         {"GET", "/v1/vault/key", SCOPE_MEMBER, vault_key_get,
          "The vault's public key, and a ticket for one envelope.", .status = 200,

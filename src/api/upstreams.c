@@ -2,6 +2,8 @@
 #include "api/egress.h"
 #include "api/handlers.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "link/vault.h"
 #include "role/routes.h"
 #include <stdio.h>
 
@@ -42,4 +44,32 @@ void upstreams_get(struct call *c)
                 if (c->who.is_operator || route_is_for(&all->list[i], c->who.user.name))
                         json_array_append_new(list, shown(&all->list[i], c->who.is_operator));
         call_json(c, 200, json_pack("{s:o}", "routes", list));
+}
+
+static void on_tested(void *ctx, const struct peer_answer *a)
+{
+        struct call *c = ctx;
+        const struct vault_tested *t = a->rep;
+        if (a->status < 0)
+                call_fail_err(c, a->err);
+        else
+                call_json(c, 200,
+                          json_pack("{s:s,s:b,s:i,s:s,s:I}", "name", call_param(c, "name"), "fine",
+                                    (int)t->fine, "status", (int)t->status, "text", t->text, "us",
+                                    (json_int_t)t->us));
+        call_unref(c);
+}
+
+void upstream_test(struct call *c)
+{
+        struct vault_open q = {.owner = ""};
+        struct peer *vault = call_peer(c, "vault");
+        if (!vault)
+                return;
+        if (!str_is_name(call_param(c, "name"))) {
+                call_fail(c, -ENOENT, "there is no such route");
+                return;
+        }
+        snprintf(q.route, sizeof q.route, "%s", call_param(c, "name"));
+        peer_call(vault, VAULT_TEST, &q, NULL, 0, on_tested, call_ref(c));
 }

@@ -20,7 +20,8 @@ extern const struct command command_run, command_sandbox_create, command_sandbox
         command_token_create, command_token_list, command_token_revoke, command_help,
         command_secret_set, command_secret_list, command_secret_rotate, command_secret_remove,
         command_secret_unlock, command_secret_key, command_policy_show, command_policy_set,
-        command_route_list, command_route_show, command_audit, command_audit_verify;
+        command_route_list, command_route_show, command_route_test, command_audit,
+        command_audit_verify;
 
 const struct command *const commands[] = {
         &command_run,
@@ -89,6 +90,7 @@ const struct command *const commands[] = {
         &command_policy_set,
         &command_route_list,
         &command_route_show,
+        &command_route_test,
         &command_secret_set,
         &command_secret_list,
         &command_secret_rotate,

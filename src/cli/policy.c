@@ -172,3 +172,43 @@ const struct command command_route_show = {
         .max_operands = 1,
         .run = show_route,
 };
+
+static void print_tested(const json_t *answer)
+{
+        printf("%s: ", get_str(answer, "name"));
+        out_line(stdout, get_str(answer, "text"));
+        putchar('\n');
+}
+
+static int test_route(struct invocation *inv)
+{
+        struct err err = {0};
+        CLEANUP(buf_done) struct buf b = {0};
+        auto_json json_t *answer = NULL;
+        CLEANUP(client_freep) struct client *c = NULL;
+        int bad = server_connect(inv, SERVER_START, &c, &err);
+        bad = bad < 0 ? bad
+                      : client_call(c, "POST",
+                                    target_of(&b, "/v1/routes/", inv->operands[0], "/test"), NULL,
+                                    &answer, &err);
+        if (bad < 0)
+                return fail(bad, &err);
+        if (inv->json)
+                out_json(answer);
+        else
+                print_tested(answer);
+        return json_is_true(json_object_get(answer, "fine")) ? EXIT_DONE : EXIT_FAILURE;
+}
+
+const struct command command_route_test = {
+        .name = "route test",
+        .operands = "NAME",
+        .summary = "Send one real request on a route, and say what is wrong.",
+        .details =
+                "The request passes all that a sandbox's would: the key and what it is bound to, "
+                "the name, the address, the certificate. The key is not shown. Exit code 1 when "
+                "the route cannot be used.",
+        .min_operands = 1,
+        .max_operands = 1,
+        .run = test_route,
+};

@@ -21,6 +21,9 @@ static const struct wire_field counter_fields[] = {WIRE_STR(struct vault_counter
                                                    WIRE_U64(struct vault_counter, micro_usd),
                                                    WIRE_U32(struct vault_counter, open),
                                                    WIRE_END};
+static const struct wire_field tested_fields[] = {
+        WIRE_U32(struct vault_tested, fine), WIRE_U32(struct vault_tested, status),
+        WIRE_STR(struct vault_tested, text), WIRE_U64(struct vault_tested, us), WIRE_END};
 static const struct wire_field open_fields[] = {WIRE_STR(struct vault_open, route),
                                                 WIRE_STR(struct vault_open, owner), WIRE_END};
 static const struct wire_field deliver_fields[] = {
@@ -48,6 +51,7 @@ static const struct wire_type id = {"id", sizeof(struct vault_id), id_fields};
 static const struct wire_type status = {"status", sizeof(struct vault_status), status_fields};
 static const struct wire_type sandbox = {"sandbox", sizeof(struct vault_sandbox), sandbox_fields};
 static const struct wire_type counter = {"counter", sizeof(struct vault_counter), counter_fields};
+static const struct wire_type tested = {"tested", sizeof(struct vault_tested), tested_fields};
 static const struct wire_type open = {"open", sizeof(struct vault_open), open_fields};
 static const struct wire_type deliver = {"deliver", sizeof(struct vault_deliver), deliver_fields};
 static const struct wire_type dial = {"dial", sizeof(struct vault_dial), dial_fields};
@@ -69,6 +73,7 @@ static const struct link_verb verbs[] = {
         {VAULT_SECRET_LIST, "secret-list", &empty, &secret, 0, 0},
         {VAULT_SECRET_REMOVE, "secret-remove", &name, &empty, 0, 0},
         {VAULT_COUNTERS, "counters", &empty, &counter, 0, 0},
+        {VAULT_TEST, "test", &open, &tested, 0, 0},
         {VAULT_OPEN, "open", &open, &empty, 0, 1},
 };
 const struct link_spec vault_link = {"vault", 1, verbs, ARRAY_LEN(verbs), 0};

@@ -5,7 +5,7 @@
  *           once after each new link when all that run have been named.
  *   gate    asks for connections: DIAL. It decides nothing: what it asks for is checked against
  *           what launch said.
- *   api     STATUS, COUNTERS; KEY, SECRET_PUT, SECRET_LIST, SECRET_REMOVE for operators that come by HTTP:
+ *   api     STATUS, COUNTERS, TEST; KEY, SECRET_PUT, SECRET_LIST, SECRET_REMOVE for operators that come by HTTP:
  *           values are sealed to the vault (link/envelope.h), api never holds one.
  *   api and rag use routes themselves, where the operator's line of a route names them (roles=):
  *           OPEN. The answer is a stream on which HTTP/1.1 requests are answered; vault connects,
@@ -29,6 +29,7 @@ enum vault_verb {
         VAULT_SECRET_PUT,    /* vault_sealed -> vault_empty */
         VAULT_SECRET_LIST,   /* vault_empty -> vault_secret parts; the last has no name */
         VAULT_SECRET_REMOVE, /* vault_name -> vault_empty */
+        VAULT_TEST,          /* vault_open -> vault_tested: a real request; api, for operators */
         VAULT_COUNTERS,      /* vault_empty -> vault_counter parts; the last has no route */
         VAULT_OPEN, /* vault_open -> vault_empty + [stream]: requests of the asking role, HTTP/1.1
                                  with targets below that route's upstream, "/v1/embeddings"; many on
@@ -69,6 +70,11 @@ struct vault_sandbox {
 struct vault_open {
         char route[NAME_TEXT_MAX + 1];
         char owner[NAME_TEXT_MAX + 1]; /* on whose behalf: limits and audit; "": Paddock's own */
+};
+struct vault_tested {
+        uint32_t fine, status; /* status: of the upstream; 0: it did not come so far */
+        char text[256];        /* what is wrong, or that it answers */
+        uint64_t us;
 };
 struct vault_deliver {
         char sandbox[ID_TEXT_LEN + 1];

@@ -117,9 +117,11 @@ static void upstream_lost(struct relay *r, const struct err *err)
                 relay_cut(r);
                 return;
         }
+        r->ops->failed(r->ctx, err); /* which may look at up */
+        if (r->state == RELAY_ASKED) /* it is sent again */
+                return;
         conn_free(r->up);
         r->up = NULL;
-        r->ops->failed(r->ctx, err);
         if (r->state == RELAY_BODIES) /* the owner did not answer */
                 relay_cut(r);
 }

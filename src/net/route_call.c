@@ -128,7 +128,8 @@ static void bad(void *ctx)
         finish(c, -EINVAL, "the request is not valid");
 }
 
-struct route_call *route_call_new(struct loop *l, struct peer *vault, const struct route_request *q,
+/* Its request is written; NULL in `start`: it may begin. */
+static struct route_call *prepare(struct loop *l, const struct route_request *q,
                                   const struct route_call_ops *ops, void *ctx)
 {
         struct route_call *c = xcalloc(1, sizeof *c);
@@ -141,14 +142,32 @@ struct route_call *route_call_new(struct loop *l, struct peer *vault, const stru
                             (int)sizeof c->open.route &&
                     snprintf(c->open.owner, sizeof c->open.owner, "%s", q->owner ? q->owner : "") <
                             (int)sizeof c->open.owner;
-        int r = fits ? write_request(c, q) : -EINVAL;
-        if (r < 0 || !vault) {
-                c->start = loop_timer_add(l, 0, r < 0 ? bad : away, c);
+        if (!fits || write_request(c, q) < 0)
+                c->start = loop_timer_add(l, 0, bad, c);
+        return c;
+}
+
+struct route_call *route_call_new(struct loop *l, struct peer *vault, const struct route_request *q,
+                                  const struct route_call_ops *ops, void *ctx)
+{
+        struct route_call *c = prepare(l, q, ops, ctx);
+        if (!c->start && !vault)
+                c->start = loop_timer_add(l, 0, away, c);
+        if (c->start)
                 return c;
-        }
         c->opening = xcalloc(1, sizeof *c->opening);
         c->opening->call = c;
         peer_call(vault, VAULT_OPEN, &c->open, NULL, 0, on_opened, c->opening);
+        return c;
+}
+
+struct route_call *route_call_on(struct loop *l, int fd, const struct route_request *q,
+                                 const struct route_call_ops *ops, void *ctx)
+{
+        struct route_call *c = prepare(l, q, ops, ctx);
+        c->conn = conn_new(l, fd, NULL, NULL, on_conn, c);
+        if (!c->start)
+                put(c);
         return c;
 }
 

@@ -33,4 +33,7 @@ struct route_call_ops {
  * NULL; to be freed by the owner, in `done` or later; earlier it cancels, upstream too. */
 struct route_call *route_call_new(struct loop *l, struct peer *vault, const struct route_request *q,
                                   const struct route_call_ops *ops, void *ctx);
+/* On a stream that vault gave already; owns fd. */
+struct route_call *route_call_on(struct loop *l, int fd, const struct route_request *q,
+                                 const struct route_call_ops *ops, void *ctx);
 void route_call_free(struct route_call *c); /* NULL is fine */

@@ -6,6 +6,7 @@
 #include "vault/desk.h"
 #include "vault/egress.h"
 #include "vault/exchange.h"
+#include "vault/probe.h"
 #include "vault/post.h"
 #include <stdio.h>
 
@@ -225,6 +226,13 @@ static void on_open_api(void *ctx, struct peer_request *rq, const void *req, int
         open_for(ctx, "api", rq, req);
 }
 
+static void on_test(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
+                    uint32_t n_fds UNUSED)
+{
+        struct vault *v = ctx;
+        probe_route(&v->exchanges, rq, req);
+}
+
 static void on_open_rag(void *ctx, struct peer_request *rq, const void *req, int *fds UNUSED,
                         uint32_t n_fds UNUSED)
 {
@@ -399,6 +407,7 @@ const struct peer_ops *vault_ops(const char *asker)
 {
         static const struct peer_handler for_api[] = {{VAULT_STATUS, on_status},
                                                       {VAULT_COUNTERS, on_counters},
+                                                      {VAULT_TEST, on_test},
                                                       {VAULT_OPEN, on_open_api},
                                                       {VAULT_KEY, on_key},
                                                       {VAULT_SECRET_PUT, on_secret_put},

@@ -25,6 +25,7 @@ routes:
     - dear upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages owner_usd=0.0035
     - tokens upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages name_tokens=520
     - still upstream=https://localhost:$port secret=anthropic as=header:x-api-key meter=anthropic allow=POST:/v1/messages idle=1s
+    - away upstream=http://127.0.0.1:9 allow=GET:/*
     - broken upstream=https://127.0.0.1:$port allow=GET:/*
 YAML
 start_server --config "$dir/c.yaml"
@@ -66,6 +67,16 @@ heads=$(box anthropic "$(say 429) -D - -o /dev/null")
 has "retry-after passes" "$heads" "retry-after: 1"
 has "the request's id too" "$heads" "request-id: req_mock"
 is "what is about the account does not" "$(echo "$heads" | grep -ciE 'organization|ratelimit|cookie')" 0
+
+# What `route test` says.
+has "a route that works" "$(p route test anthropic)" "anthropic: the upstream answers (200)"
+has "a key that is not there" "$(p route test openai)" "key of this route is not set"
+has "a certificate that does not fit" "$(p route test broken)" "certificate"
+has "an upstream that is not there" "$(p route test away)" "refused"
+p route test away >/dev/null
+is "exit code 1 then" $? 1
+has "a route that is not there" "$(p route test none 2>&1)" "no route"
+is "the key is not shown" "$(p route test anthropic --json | grep -c $key)" 0
 
 # What a route does not allow.
 is "another path is 404" "$(box anthropic "curl -s -o /dev/null -w '%{http_code}' $base/v1/files")" 404
