@@ -25,7 +25,7 @@ $(B)/torture/%: fuzz/%.c tests/torture/torture.c $(ALL_ARCHIVES)
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 .PHONY: soak large unit-programs fuzz-programs torture-programs asan clang torture fuzzers fuzz test lint format
-unit-programs: $(UNIT:%=$(B)/tests/%) $(B)/tests/deny
+unit-programs: $(UNIT:%=$(B)/tests/%) $(B)/tests/deny $(B)/bench/encoder
 fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
 torture-programs: $(FUZZ:%=$(B)/torture/%)
 
