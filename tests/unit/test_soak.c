@@ -146,7 +146,10 @@ BOTH(sandboxes_come_and_go_and_nothing_grows)
 
 /* ---- many at once ---- */
 
-#define CROWD 500
+#define CROWD_MAX 500
+/* As many as the list of escapes wants when the host is ours; fewer beside the other tests, whose
+ * minute each has is not to be spent on waiting for them. */
+static size_t crowd = 200;
 struct member {
         char id[ID_TEXT_LEN + 1];
         bool answered, cancelled;
@@ -186,7 +189,7 @@ static void ask(struct fixture *f, struct member *m)
 static size_t cancel_some(struct fixture *f, struct member *all)
 {
         size_t answered = 0;
-        for (size_t i = 0; i < CROWD; i++) {
+        for (size_t i = 0; i < crowd; i++) {
                 struct member *m = &all[i];
                 answered += m->answered;
                 if (m->cancelled || i % 2 || clock_boot_ms() < m->cancel_ms)
@@ -226,33 +229,34 @@ static void check_member(struct member *m, int *made, int *whole)
 
 TEST(many_at_once_with_random_cancels)
 {
-        static struct member all[CROWD];
+        static struct member all[CROWD_MAX];
+        crowd = getenv("SOAK") ? CROWD_MAX : crowd;
         struct rlimit many;
         wanted();
         CHECK_INT(getrlimit(RLIMIT_NOFILE, &many), ==, 0);
         many.rlim_cur = many.rlim_max;
         CHECK_INT(setrlimit(RLIMIT_NOFILE, &many), ==, 0);
-        if (many.rlim_max < CROWD * 16)
+        if (many.rlim_max < crowd * 16)
                 SKIP("host lacks enough descriptors for this user");
         struct fixture *f = fx_new_with(geteuid() == 0, false);
         int made = 0, whole = 0;
         one(f);
         struct figures none = {0}, before = settled(f, &none);
         print("before", &before);
-        for (size_t i = 0; i < CROWD; i++)
+        for (size_t i = 0; i < crowd; i++)
                 ask(f, &all[i]);
         for (uint64_t end = clock_boot_ms() + 50000; clock_boot_ms() < end;) {
                 CHECK_INT(loop_once(f->loop, 5, NULL), ==, 0);
-                if (cancel_some(f, all) == CROWD && running(f) == 0)
+                if (cancel_some(f, all) == crowd && running(f) == 0)
                         break;
         }
-        CHECK_INT(cancel_some(f, all), ==, CROWD);
+        CHECK_INT(cancel_some(f, all), ==, crowd);
         CHECK_INT(running(f), ==, 0);
-        for (size_t i = 0; i < CROWD; i++)
+        for (size_t i = 0; i < crowd; i++)
                 check_member(&all[i], &made, &whole);
-        printf("# %d of %d made, %d said their name\n", made, CROWD, whole);
-        CHECK_INT(made, >, CROWD / 4);
-        for (size_t i = 0; i < CROWD; i++) {
+        printf("# %d of %zu made, %d said their name\n", made, crowd, whole);
+        CHECK_INT(made, >, crowd / 4);
+        for (size_t i = 0; i < crowd; i++) {
                 struct launch_id q;
                 memcpy(q.id, all[i].id, sizeof q.id);
                 int r = fx_call(f, LAUNCH_FORGET, &q, NULL, 0);
