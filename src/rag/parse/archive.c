@@ -46,6 +46,23 @@ int archive_open_zip(struct slice bytes, struct archive **ret, struct err *err)
         return open_bytes(a, bytes, ret, err);
 }
 
+int archive_next_file(struct archive *a, unsigned *entries, const char **ret_name, struct err *err)
+{
+        struct archive_entry *entry;
+        for (;;) {
+                int next = archive_read_next_header(a, &entry);
+                if (next == ARCHIVE_EOF)
+                        return 0;
+                if (next < ARCHIVE_WARN)
+                        return failed(a, err);
+                if ((*entries)++ >= DOC_ENTRIES_MAX)
+                        return err_set(err, -EFBIG, "more than %d entries", DOC_ENTRIES_MAX);
+                *ret_name = archive_entry_pathname(entry);
+                if (*ret_name && archive_entry_filetype(entry) == AE_IFREG)
+                        return 1;
+        }
+}
+
 static bool too_much(const struct inflate *c)
 {
         return c->out > DOC_BYTES_MAX ||

@@ -4,8 +4,6 @@
 #include "rag/parse/doc.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include <archive.h>
-#include <archive_entry.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 
@@ -73,18 +71,10 @@ static int unpack(struct slice bytes, struct book *b, struct err *err)
         CLEANUP(archive_freep) struct archive *a = NULL;
         int r = archive_open_zip(bytes, &a, err);
         struct inflate count = {bytes.len, 0};
-        struct archive_entry *entry;
-        for (unsigned i = 0; r == 0; i++) {
-                int next = archive_read_next_header(a, &entry);
-                if (next == ARCHIVE_EOF)
-                        return 0;
-                if (next < ARCHIVE_WARN)
-                        return err_set(err, -EBADMSG, "%s", archive_error_string(a));
-                if (i >= DOC_ENTRIES_MAX)
-                        return err_set(err, -EFBIG, "more than %d entries", DOC_ENTRIES_MAX);
-                const char *name = archive_entry_pathname(entry);
-                if (!name || archive_entry_filetype(entry) != AE_IFREG)
-                        continue;
+        unsigned entries = 0;
+        const char *name;
+        while (r == 0 && (r = archive_next_file(a, &entries, &name, err)) > 0) {
+                r = 0;
                 struct buf *to = place(b, name, &r);
                 if (to)
                         r = archive_slurp(a, &count, to, err);

@@ -6,8 +6,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 
 /* ---- the entries ---- */
@@ -48,23 +46,14 @@ int package_open(struct slice bytes, const char *const *wanted, struct package *
         CLEANUP(archive_freep) struct archive *a = NULL;
         int r = archive_open_zip(bytes, &a, err);
         struct inflate count = {bytes.len, 0};
-        struct archive_entry *entry;
-        for (unsigned i = 0; r == 0; i++) {
-                int next = archive_read_next_header(a, &entry);
-                if (next == ARCHIVE_EOF)
-                        return 0;
-                if (next < ARCHIVE_WARN)
-                        return err_set(err, -EBADMSG, "%s", archive_error_string(a));
-                if (i >= DOC_ENTRIES_MAX)
-                        return err_set(err, -EFBIG, "more than %d entries", DOC_ENTRIES_MAX);
-                const char *name = archive_entry_pathname(entry);
-                if (!name || archive_entry_filetype(entry) != AE_IFREG || !is_wanted(name, wanted))
-                        continue;
-                struct part *p = package_part(ret, name) ? NULL : add_part(ret, name);
-                if (p)
-                        r = archive_slurp(a, &count, &p->text, err);
+        unsigned entries = 0;
+        const char *name;
+        while (r == 0 && (r = archive_next_file(a, &entries, &name, err)) > 0) {
+                bool take = is_wanted(name, wanted) && !package_part(ret, name);
+                struct part *p = take ? add_part(ret, name) : NULL;
+                r = p ? archive_slurp(a, &count, &p->text, err) : take ? -ENOMEM : 0;
         }
-        return r;
+        return r < 0 && !err->code ? err_sys(err, r, "reading the archive") : r;
 }
 
 struct slice *package_part(const struct package *p, const char *name)
