@@ -82,10 +82,10 @@ row "no sandbox (posix_spawn)" none
 
 cat <<'PROFILE'
 
-Where the time of a start without the pool goes (perf record -a): a third is clone3, and most of that
-setup_net (a network namespace with its sysctl tables); then execve of init and of the command with their
-page faults, making and removing the control groups (four hierarchies here), the mounts. The floor above is
-what of it no program can spare that makes the same namespaces.
+Where the time of a start without the pool goes, as `perf record -a -g` beside `bench/run true` showed once
+(not measured anew by this run): clone3 first, most of it setup_net, a network namespace with its sysctl
+tables; then execve of init and of the command with their page faults, making and removing the control
+groups, the mounts. The floor above is what no program can spare that makes the same namespaces.
 PROFILE
 
 # Four askers at once, as fast as they get results, refilling the pool on the way.

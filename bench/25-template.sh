@@ -82,7 +82,7 @@ row "five at once, children that wait" waiting5
 [ -s "$dir/bwrap5" ] && row "five at once, bubblewrap" bwrap5
 cat <<'TEXT'
 
-Of a fork on demand, 12 to 20 ms are the kernel's wait for a grace period when a process moves into
-another group of cgroup v2 (strace -T: one write(2)); making the namespaces takes 2 to 3 ms, the fork
-what the bare one takes. A child that waits has both behind it.
+Most of a fork on demand is the kernel's wait for a grace period when a process moves into
+another group of cgroup v2 (`strace -f -T` on launch: one write(2)); the rest is making the namespaces, and the
+bare fork above. A child that waits has all of it behind it.
 TEXT

@@ -124,6 +124,26 @@ TEST(office_every_group_has_the_names)
         CHECK_CONTAINS(out, "Town number 199 of the list | 1393\n");
 }
 
+TEST(office_what_does_not_fit_is_told)
+{
+        auto_parsing struct parsing p = parsing_new();
+        CLEANUP(buf_done) struct buf b;
+        buf_init(&b, 1 << 20);
+        for (int i = 0; i < 400; i++)
+                CHECK_INT(buf_addf(&b, "%scolumn%d", i ? "," : "", i), ==, 0);
+        CHECK_INT(buf_adds(&b, "\n1,2\n"), ==, 0);
+        const char *out = parse_text(&p, "wide.csv", buf_text(&b));
+        CHECK_CONTAINS(out, "| column399\n"); /* the names as a whole, once */
+        CHECK_INT(p.end.status, ==, PARSE_INDEXED);
+        buf_clear(&b);
+        for (int i = 0; i < 40000; i++)
+                CHECK_INT(buf_adds(&b, "x"), ==, 0);
+        CHECK_INT(buf_adds(&b, ",y\nafter,z\n"), ==, 0);
+        out = parse_text(&p, "long.csv", buf_text(&b));
+        CHECK_STATUS(&p, "partial", "longer than");
+        CHECK_CONTAINS(out, "after | z\n");
+}
+
 TEST(office_broken_and_hostile)
 {
         auto_parsing struct parsing p = parsing_new();

@@ -78,11 +78,13 @@ static size_t cell_at(struct slice s, size_t i, char mark, struct buf *cell)
                 else
                         buf_clear(cell);
         }
-        for (; i < s.len && s.data[i] != mark && s.data[i] != '\n'; i++)
-                if (cell->len < ROW_BYTES_MAX && buf_add(cell, s.data + i, 1) < 0)
-                        break;
+        size_t begin = i;
         while (i < s.len && s.data[i] != mark && s.data[i] != '\n')
                 i++;
+        /* one byte more than a row holds, so that rows_cell sees that it is cut */
+        size_t n = i - begin < ROW_BYTES_MAX + 1 ? i - begin : ROW_BYTES_MAX + 1;
+        if (buf_add(cell, s.data + begin, n) < 0)
+                buf_clear(cell);
         return i;
 }
 

@@ -275,6 +275,8 @@ static int take_text(struct walk *w, xmlTextReader *x)
         if (!v || !(w->all_text ? w->paragraphs > 0 : w->in_text))
                 return 0;
         int r = buf_adds(&w->text, (const char *)v);
+        if (r == -E2BIG)
+                doc_status(w->d, PARSE_PARTIAL, "a paragraph is too long: cut");
         return r == -E2BIG ? 0 : r;
 }
 

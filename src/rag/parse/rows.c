@@ -26,8 +26,10 @@ int rows_cell(struct rows *r, struct slice s)
                 s = (struct slice){s.data + 1, s.len - 1};
         while (s.len && strchr(" \t\r\n", s.data[s.len - 1]))
                 s.len--;
-        if (r->cells++ >= ROW_COLUMNS_MAX)
+        if (r->cells++ >= ROW_COLUMNS_MAX) {
+                r->cut |= s.len > 0;
                 return 0;
+        }
         if (!s.len) {
                 r->empty++;
                 return 0;
@@ -44,7 +46,8 @@ int rows_cell(struct rows *r, struct slice s)
                         e = buf_add(&r->row, space ? " " : s.data + i, 1);
                 blank = space;
         }
-        return e == -E2BIG ? 0 : e; /* a row that is too long is cut */
+        r->cut |= e == -E2BIG;
+        return e == -E2BIG ? 0 : e;
 }
 
 static int send_group(struct rows *r, struct err *err)
@@ -62,11 +65,19 @@ int rows_end_row(struct rows *r, struct err *err)
 {
         int e = 0;
         r->cells = r->empty = 0;
+        if (r->cut)
+                doc_status(r->d, PARSE_PARTIAL, "a row of a table is longer than %d bytes: cut",
+                           ROW_BYTES_MAX);
+        r->cut = false;
         if (!r->row.len)
                 return 0;
         if (r->n++ == 0) {
-                e = buf_add(&r->names, r->row.data,
-                            utf8_clip(r->row.data, r->row.len, GROUP_BYTES));
+                size_t n = utf8_clip(r->row.data, r->row.len, GROUP_BYTES);
+                if (n < r->row.len) /* too long to be said with every group: once, as a whole */
+                        e = doc_block(r->d, PARSE_TABLE, 0, (struct slice){r->row.data, r->row.len},
+                                      err);
+                if (e == 0)
+                        e = buf_add(&r->names, r->row.data, n);
         } else {
                 if (r->group.len && r->group.len + r->row.len > GROUP_BYTES)
                         e = send_group(r, err);

@@ -4,7 +4,7 @@
 #include "rag/parse/doc.h"
 
 #define ROW_COLUMNS_MAX 16384
-#define ROW_BYTES_MAX   30000 /* of one row as a line; the rest of it is cut */
+#define ROW_BYTES_MAX   30000 /* of one row as a line; the rest is cut, and the document partial */
 
 struct rows {
         struct doc *d;
@@ -12,6 +12,7 @@ struct rows {
         struct buf group, row;
         unsigned cells; /* in the row */
         unsigned empty; /* cells at its end so far */
+        bool cut;       /* something of it did not fit */
         uint64_t n;     /* rows */
 };
 void rows_init(struct rows *r, struct doc *d);
